@@ -1,0 +1,107 @@
+"""The HTTP side: aiohttp's low-level server, with connections that can be told apart and ended."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+
+from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
+
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+Refuse = Callable[[web.BaseRequest, int], web.StreamResponse]
+
+_IDLE_SECONDS = 75.0
+
+
+class NoAnswer(web.StreamResponse):
+    """A response that is never sent: preparing it ends the connection."""
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        """Raise what aiohttp takes for a client that went away; it then closes the connection."""
+        raise ConnectionResetError(f"{request.method} is left without an answer")
+
+
+class Connection(web.RequestHandler):
+    """One client connection."""
+
+    def __init__(self, server: ConnectionServer, **options: Any) -> None:
+        super().__init__(server, **options)
+        self._server = server
+        self.number = server.next_number()
+
+    @staticmethod
+    def number_of(request: web.BaseRequest) -> int:
+        """Return the number of the connection that a request came by."""
+        return cast(Connection, request.protocol).number
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Note the transport, so that stopping can cut it off."""
+        self._server.transports[self] = cast(asyncio.Transport, transport)
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Forget the transport."""
+        self._server.transports.pop(self, None)
+        super().connection_lost(exc)
+
+    async def start(self) -> None:
+        """Serve the requests of this connection; note the task, so that stopping can await it."""
+        task = cast("asyncio.Task[Any]", asyncio.current_task())
+        self._server.tasks.add(task)
+        task.add_done_callback(self._server.tasks.discard)
+        await super().start()
+
+    def log_exception(self, *args: Any, **kw: Any) -> None:
+        """Log what is the emulator's fault; a body that cannot be decoded is the client's."""
+        if not isinstance(kw.get("exc_info"), web.RequestPayloadError):
+            super().log_exception(*args, **kw)
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer in the documented envelope; only what broke the emulator itself is logged."""
+        if isinstance(exc, OSError):
+            # The client went away: nobody is left to answer to.
+            return NoAnswer()
+        if status >= 500:
+            self.log_exception("Error handling %r: %s", request, message, exc_info=exc)
+        return self._server.refuse(request, status)
+
+
+class ConnectionServer(web.Server):
+    """Makes the connections, and ends them."""
+
+    def __init__(self, handler: Handler, refuse: Refuse) -> None:
+        super().__init__(handler, access_log=None, keepalive_timeout=_IDLE_SECONDS)
+        self.refuse = refuse
+        self.tasks: set[asyncio.Task[Any]] = set()
+        self.transports: dict[Connection, asyncio.Transport] = {}
+        self._connections_made = 0
+
+    def __call__(self) -> Connection:
+        """Return the protocol of a new connection; asyncio calls this."""
+        return Connection(self, loop=self._loop, **self._kwargs)
+
+    def next_number(self) -> int:
+        """Return the number of a new connection."""
+        self._connections_made += 1
+        return self._connections_made
+
+    async def end(self, patience: float) -> None:
+        """Cut off what is still open, and wait until nothing of it is left."""
+        for transport in list(self.transports.values()):
+            transport.abort()
+        # aiohttp lets go of the task of a connection that was lost in the middle of a body, and
+        # the task goes on to wait for the rest.
+        for task in self.tasks:
+            task.cancel()
+        if self.tasks:
+            await asyncio.wait(list(self.tasks), timeout=patience)
+        # Transports say goodbye to their sockets in a callback of their own.
+        await asyncio.sleep(0)

@@ -1,0 +1,73 @@
+"""Everything that arrived, in the order in which it arrived."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+from multidict import CIMultiDictProxy, MultiMapping
+
+
+@attrs.frozen(kw_only=True)
+class RecordedRequest:
+    """One request as the emulator saw it."""
+
+    method: str
+    """Upper case."""
+
+    path: str
+    """As on the wire, still percent-encoded, without the query."""
+
+    query: MultiMapping[str]
+    """Decoded; a name can stand in it more than once (`getall`)."""
+
+    headers: CIMultiDictProxy[str]
+    """As on the wire; names compare without regard to case."""
+
+    body: bytes = b""
+    """After decompression; empty while it is still being read, and when it was too large."""
+
+    received_at: float
+    """Unix seconds on the emulator's clock when the headers had arrived."""
+
+    connection: int
+    """Tells client connections apart; the first one since the start is 1."""
+
+    route: str | None = None
+    """Path template such as `/workflows/{workflow_id}`; None for an unknown path."""
+
+    request_id: str
+    """What `X-Request-Id` of the answer says."""
+
+    status: int | None = None
+    """Of the answer; None before it is sent, and when the connection was dropped instead."""
+
+    rate_limit_remaining: int | None = None
+    """What `X-RateLimit-Remaining` says; None for a request that was refused before counting."""
+
+
+class Ledger:
+    """The list of recorded requests; an entry is replaced as more becomes known about it."""
+
+    def __init__(self) -> None:
+        self._entries: dict[int, RecordedRequest] = {}
+        self._next = 0
+
+    def open(self, entry: RecordedRequest) -> int:
+        """Append an entry and return the number to change it by."""
+        self._next += 1
+        self._entries[self._next] = entry
+        return self._next
+
+    def note(self, number: int, **changes: Any) -> None:
+        """Change an entry; one that has been cleared away meanwhile stays away."""
+        if number in self._entries:
+            self._entries[number] = attrs.evolve(self._entries[number], **changes)
+
+    def entries(self) -> list[RecordedRequest]:
+        """Return all entries, oldest first."""
+        return list(self._entries.values())
+
+    def clear(self) -> None:
+        """Forget all entries."""
+        self._entries.clear()

@@ -1,0 +1,75 @@
+"""Turn a reply into bytes on the wire: headers that every answer carries, and a fault's damage."""
+
+from __future__ import annotations
+
+import json
+from email.utils import formatdate
+
+from aiohttp import web
+from multidict import CIMultiDict
+
+from .connections import NoAnswer
+from .faults import Fault
+from .limits import Verdict
+from .problems import Reply
+
+
+def response_headers(
+    *, now: float, request_id: str, verdict: Verdict, retry_after: bool
+) -> CIMultiDict[str]:
+    """Return what every answer carries ("Rate Limit Headers").
+
+    Args:
+        now: Unix seconds; aiohttp would take `Date` from the real clock.
+        request_id: The same as in an error's body.
+        verdict: What the limiter said about this request, or stands by now.
+        retry_after: Whether a 429 has a `Retry-After` as well.
+    """
+    headers = CIMultiDict(
+        {
+            "Date": formatdate(now, usegmt=True),
+            "Server": "cloudflow-emulator",
+            "X-Request-Id": request_id,
+            "X-RateLimit-Limit": str(verdict.limit),
+            "X-RateLimit-Remaining": str(verdict.remaining),
+            "X-RateLimit-Reset": str(verdict.reset_at),
+        }
+    )
+    if retry_after and not verdict.allowed:
+        headers["Retry-After"] = str(verdict.retry_after)
+    return headers
+
+
+def make_response(reply: Reply, headers: CIMultiDict[str]) -> web.Response:
+    """Return the response for a reply, whose own headers win."""
+    body = reply.raw
+    if reply.body is not None:
+        body = json.dumps(reply.body, separators=(",", ":")).encode()
+        headers.setdefault("Content-Type", "application/json")
+    headers.update(reply.headers)
+    return web.Response(status=reply.status, body=body, headers=headers)
+
+
+def spoil(response: web.Response, fault: Fault) -> None:
+    """Take away or replace headers as a fault wants it."""
+    headers = response.headers
+    if not fault.rate_limit_headers:
+        for name in [name for name in headers if name.lower().startswith("x-ratelimit-")]:
+            del headers[name]
+    for name, _ in fault.headers:
+        headers.popall(name, None)
+    for name, value in fault.headers:
+        headers.add(name, value)
+
+
+async def send_part(
+    request: web.BaseRequest, response: web.Response, size: int
+) -> web.StreamResponse:
+    """Send the headers and the first bytes of a response; nothing more will follow."""
+    body = response.body if isinstance(response.body, bytes) else b""
+    headers = CIMultiDict(response.headers)
+    headers["Content-Length"] = str(len(body))
+    begun = web.StreamResponse(status=response.status, headers=headers)
+    await begun.prepare(request)
+    await begun.write(body[:size])
+    return NoAnswer()

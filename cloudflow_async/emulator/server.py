@@ -1,0 +1,183 @@
+"""`Emulator`: start and stop, keys, ledger and faults; the rest of its face is `Staging`."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from aiohttp import web
+
+from .app import App
+from .connections import ConnectionServer
+from .faults import Fault
+from .guards import check_listening_host
+from .keys import SCOPES
+from .ledger import RecordedRequest
+from .limits import EmulatorLimits, LimitsMode, RateLimiter
+from .routes import PREFIX, TEMPLATES
+from .staging import Staging
+
+_PATIENCE = 0.1
+"""Seconds that requests in flight get to end when the emulator stops."""
+
+
+class Emulator(Staging):
+    """A local server that behaves as the API document says.
+
+    `async with Emulator() as emulator:` listens on a free loopback port until the block ends.
+    The methods may also be called from another thread than the one whose loop it runs on.
+
+    Args:
+        rate_limits: Budget of each API key; None: the documented one, 100 a minute.
+        anonymous_limits: Budget of all requests without a valid key from one address; None: the
+            documented one, 20 a minute.
+        limits_mode: How budgets are counted: `bucket`, `fixed`, `sliding` or `windows`.
+        retry_after_header: Whether a 429 carries a `Retry-After` header.  The document shows
+            `retry_after` in the body only.
+        clock: Returns Unix seconds; all times of the emulator come from it, the `Date` header
+            included.  None: the real time.
+        seed: Ids, made-up figures and the chances of faults follow from it.
+        host: Address to listen on.
+        port: Port to listen on; 0 takes a free one.
+        allow_remote: Whether to listen on other addresses than 127.0.0.1 and ::1.
+
+    Raises:
+        ValueError: An address that other machines could reach without `allow_remote`, or an
+            unknown `limits_mode`.
+    """
+
+    def __init__(  # noqa: PLR0913 - each is an option of its own, all have a default
+        self,
+        *,
+        rate_limits: EmulatorLimits | None = None,
+        anonymous_limits: EmulatorLimits | None = None,
+        limits_mode: LimitsMode = "bucket",
+        retry_after_header: bool = False,
+        clock: Callable[[], float] | None = None,
+        seed: int = 0,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        allow_remote: bool = False,
+    ) -> None:
+        check_listening_host(host, allow_remote=allow_remote)
+        limiter = RateLimiter(
+            limits_mode,
+            authenticated=rate_limits or EmulatorLimits(),
+            anonymous=anonymous_limits or EmulatorLimits.unauthenticated(),
+        )
+        self._app = App(
+            self,
+            clock=clock or time.time,
+            seed=seed,
+            limiter=limiter,
+            retry_after_header=retry_after_header,
+            allow_remote=allow_remote,
+        )
+        super().__init__(self._app.state)
+        self._host = host
+        self._wanted_port = port
+        self._running: tuple[web.ServerRunner, ConnectionServer] | None = None
+        self._changing = asyncio.Lock()
+        self._api_key = self.add_key(*SCOPES)
+
+    def __repr__(self) -> str:
+        where = f"on {self.base_url}" if self._running else "stopped"
+        return f"<Emulator {where}, {len(self.requests)} requests>"
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        """Listen; does nothing when it already does.
+
+        Raises:
+            OSError: The port is taken.
+        """
+        async with self._changing:
+            if self._running is not None:
+                return
+            server = ConnectionServer(self._app.handle, self._app.refuse)
+            runner = web.ServerRunner(server, shutdown_timeout=_PATIENCE)
+            await runner.setup()
+            try:
+                await web.TCPSite(runner, self._host, self._wanted_port).start()
+            except BaseException:
+                await runner.cleanup()
+                raise
+            self._app.port = runner.addresses[0][1]
+            self._running = runner, server
+
+    async def stop(self) -> None:
+        """Free the port and end all connections, requests in flight included.
+
+        Does nothing when it is stopped.  State and ledger stay, so that they can be looked at.
+        """
+        async with self._changing:
+            if self._running is None:
+                return
+            (runner, server), self._running = self._running, None
+            await runner.cleanup()
+            await server.end(_PATIENCE)
+
+    @property
+    def base_url(self) -> str:
+        """What a client takes for the address of the API, `/v2` included.
+
+        Raises:
+            RuntimeError: The emulator is not running.
+        """
+        if self._running is None:
+            raise RuntimeError("the emulator is not running: use async with, or await start()")
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{host}:{self._app.port}{PREFIX}"
+
+    @property
+    def api_key(self) -> str:
+        """A key that may do everything; it follows from the seed."""
+        return self._api_key
+
+    def add_key(self, *scopes: str) -> str:
+        """Return a new key with these scopes and a budget of its own.
+
+        Raises:
+            ValueError: A scope that the API document does not name.
+        """
+        return self._app.keys.issue(scopes).text
+
+    @property
+    def requests(self) -> list[RecordedRequest]:
+        """The ledger: everything that arrived since the last reset, in order of arrival."""
+        return self._app.ledger.entries()
+
+    def inject(self, fault: Fault) -> None:
+        """Put a fault on duty, after those that are.
+
+        Raises:
+            ValueError: Its route is a template that does not exist.
+        """
+        if fault.route is not None and "{" in fault.route and fault.route not in TEMPLATES:
+            raise ValueError(f"no route {fault.route}; there are {', '.join(TEMPLATES)}")
+        self._app.faults.add(fault)
+
+    def clear_faults(self) -> None:
+        """Take all faults off duty."""
+        self._app.faults.clear()
+
+    def reset(self) -> None:
+        """Forget state, ledger, faults and spent budgets; what comes next repeats from the seed.
+
+        Keys keep working.
+        """
+        self._app.reset()

@@ -1,0 +1,411 @@
+"""The way of one request: guards, budget, fault, credentials, endpoint."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import AsyncIterator
+from email.utils import parsedate_to_datetime
+
+import aiohttp
+import pytest
+
+from cloudflow_async.emulator import Emulator, EmulatorLimits, Fault
+from cloudflow_async.emulator.keys import SCOPES
+from cloudflow_async.emulator.routes import ROUTES
+from tests.emulator.conftest import NOON, Answer, Api, Clock
+
+RATE_HEADERS = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
+
+
+def rates(answer: Answer) -> tuple[int, ...]:
+    """Return limit, remaining and reset of an answer."""
+    return tuple(int(answer.headers[name]) for name in RATE_HEADERS)
+
+
+async def test_every_answer_carries_budget_date_and_request_id(
+    api: Api, emulator: Emulator
+) -> None:
+    """Successes, errors of every kind, and what no endpoint ever saw."""
+    path = f"/workflows/{emulator.add_workflow()}"
+    answers = [
+        await api("GET", "/workflows"),
+        await api("DELETE", path),
+        await api("GET", path),
+        await api("GET", "/workflows?limit=0"),
+        await api("PUT", path),
+        await api("GET", "/nowhere"),
+        await api("GET", "/workflows", key="cf_test_wrong"),
+        await api("GET", "/workflows", key=emulator.add_key()),
+        await api("GET", "/workflows", headers={"Host": "evil.example"}),
+        await api("GET", "/workflows", headers={"Origin": "http://evil.example"}),
+        await api("POST", "/workflows", data=b"{"),
+        await api("POST", "/workflows", data=io.BytesIO(b" " * 1_048_577)),
+    ]
+    statuses = [answer.status for answer in answers]
+    dates = [parsedate_to_datetime(answer.headers["Date"]).timestamp() for answer in answers]
+    identifiers = [answer.headers["X-Request-Id"] for answer in answers]
+
+    assert statuses == [200, 204, 404, 400, 405, 404, 401, 403, 403, 403, 400, 413]
+    assert all(rates(answer) for answer in answers)
+    assert dates == [NOON] * len(answers)
+    assert len(set(identifiers)) == len(answers)
+    assert all(
+        answer.json["error"]["request_id"] == answer.headers["X-Request-Id"]
+        for answer in answers[2:]
+    )
+
+
+async def test_no_answer_invites_other_origins(api: Api) -> None:
+    """There are no CORS headers."""
+    answer = await api("OPTIONS", "/workflows")
+
+    assert answer.status == 405
+    assert not [name for name in answer.headers if name.startswith("Access-Control")]
+
+
+async def test_unknown_routes_and_methods_are_told_apart(api: Api) -> None:
+    """404 for a path, 405 with the right methods for a method."""
+    unknown = await api("GET", "/nowhere")
+    wrong = await api("DELETE", "/workflows")
+
+    assert unknown.error == (404, "resource_not_found", None)
+    assert wrong.error == (405, "method_not_allowed", None)
+    assert wrong.headers["Allow"] == "GET, POST"
+
+
+@pytest.mark.parametrize(
+    ("key", "headers"),
+    [
+        (None, {}),
+        ("", {}),
+        ("cf_live_a1b2c3d4e5f6g7h8i9j0", {}),
+        (None, {"Authorization": "Bearer cf_test_x"}),
+    ],
+)
+async def test_without_a_valid_key_everything_is_a_401(
+    api: Api, key: str | None, headers: dict[str, str]
+) -> None:
+    """Also what does not exist: nothing is told to strangers."""
+    known = await api("GET", "/workflows", key=key, headers=headers)
+    unknown = await api("GET", "/nowhere", key=key, headers=headers)
+
+    assert known.error == (401, "authentication_failed", None)
+    assert unknown.error == (401, "authentication_failed", None)
+
+
+async def test_a_bearer_token_is_not_a_key(api: Api, emulator: Emulator) -> None:
+    """The right key in the wrong header does not help."""
+    header = {"Authorization": f"Bearer {emulator.api_key}"}
+    answer = await api("GET", "/workflows", key=None, headers=header)
+
+    assert answer.status == 401
+
+
+async def test_two_keys_are_none(api: Api, emulator: Emulator) -> None:
+    """A repeated header says nothing certain."""
+    headers = [("X-API-Key", emulator.api_key), ("X-API-Key", emulator.api_key)]
+    async with aiohttp.ClientSession() as session:
+        response = await session.get(emulator.base_url + "/workflows", headers=headers)
+
+    assert response.status == 401
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+async def test_each_endpoint_asks_for_its_scope(api: Api, emulator: Emulator, scope: str) -> None:
+    """Every route with every single scope: 403 exactly where the scope is another."""
+    key = emulator.add_key(scope)
+    for route in ROUTES:
+        path = route.template.replace("{workflow_id}", "x").replace("{pipeline_id}", "x")
+        answer = await api(route.method, path, key=key)
+        refused = scope not in {route.scope, "admin:full"}
+
+        assert refused == (answer.status == 403)
+        if refused:
+            assert answer.error == (403, "insufficient_permissions", None)
+
+
+async def test_the_budget_is_spent_request_by_request(api: Api, clock: Clock) -> None:
+    """The bucket's headers: what is left, and when it is full again."""
+    first, second = await api("GET", "/workflows"), await api("GET", "/nowhere")
+    clock.now += 0.6
+    third = await api("GET", "/workflows?limit=0")
+
+    assert rates(first) == (100, 149, NOON + 1)
+    assert rates(second) == (100, 148, NOON + 2)
+    assert rates(third) == (100, 148, NOON + 2)
+
+
+async def test_a_spent_budget_is_a_429_that_costs_nothing(
+    api: Api, emulator: Emulator, clock: Clock
+) -> None:
+    """After the wait that it names the next request is served."""
+    for _ in range(150):
+        await api("GET", "/nowhere")
+    refused = [await api("POST", "/workflows", json={"name": "x"}) for _ in range(5)]
+    clock.now += refused[-1].json["error"]["retry_after"]
+    served = await api("GET", "/workflows")
+
+    assert [answer.status for answer in refused] == [429] * 5
+    assert refused[0].json["error"]["retry_after"] == 1
+    assert "Retry-After" not in refused[0].headers
+    assert rates(refused[0]) == (100, 0, NOON + 1)
+    assert (served.status, served.json["data"]) == (200, [])
+    assert emulator.requests[-2].body == b'{"name": "x"}'
+
+
+async def test_a_retry_after_header_is_sent_on_demand(clock: Clock) -> None:
+    """With 429s only."""
+    limits = EmulatorLimits(requests=1, burst=1)
+    async with (
+        Emulator(clock=clock, anonymous_limits=limits, retry_after_header=True) as emulator,
+        aiohttp.ClientSession() as session,
+    ):
+        first, second = [await session.get(emulator.base_url) for _ in range(2)]
+
+    assert (first.status, second.status) == (401, 429)
+    assert "Retry-After" not in first.headers
+    assert second.headers["Retry-After"] == "60"
+
+
+async def test_strangers_share_twenty_a_minute(api: Api, emulator: Emulator) -> None:
+    """No key and wrong keys together; the owner of a key does not notice."""
+    for number in range(20):
+        await api("GET", "/workflows", key=None if number % 2 else f"cf_test_{number}")
+    stranger = await api("GET", "/workflows", key="cf_test_new")
+    owner = await api("GET", "/workflows")
+
+    assert stranger.status == 429
+    assert rates(stranger)[0] == 20
+    assert rates(owner)[:2] == (100, 149)
+
+
+async def test_each_key_has_its_own_budget(api: Api, emulator: Emulator) -> None:
+    """What one spends the other keeps."""
+    other = emulator.add_key("workflows:read")
+    await api("GET", "/workflows")
+    answer = await api("GET", "/workflows", key=other)
+
+    assert rates(answer)[1] == 149
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Host": "evil.example"}, {"Host": "127.0.0.1"}, {"Origin": "http://evil.example"}]
+)
+async def test_requests_from_elsewhere_are_refused_before_they_are_counted(
+    api: Api, emulator: Emulator, headers: dict[str, str]
+) -> None:
+    """Foreign hosts, wrong ports and foreign origins, the key being right."""
+    answer = await api("GET", "/workflows", headers=headers)
+    after = await api("GET", "/workflows")
+
+    assert answer.error == (403, "insufficient_permissions", None)
+    assert emulator.requests[0].rate_limit_remaining is None
+    assert rates(after)[1] == 149
+
+
+async def test_a_page_of_the_emulator_itself_is_not_foreign(api: Api, emulator: Emulator) -> None:
+    """Its own origin is accepted."""
+    origin = emulator.base_url.removesuffix("/v2")
+    answer = await api("GET", "/workflows", headers={"Origin": origin})
+
+    assert answer.status == 200
+
+
+async def test_the_ledger_tells_what_arrived(api: Api, emulator: Emulator, clock: Clock) -> None:
+    """Paths as on the wire, queries decoded, bodies, times, routes and outcomes."""
+    clock.now += 0.25
+    await api("POST", "/workflows/a%2Fb?x=1&x=%C3%A9", data=b"{}", headers={"X-Mark": "m"})
+    await api("GET", "/nowhere")
+    first, second = emulator.requests
+
+    assert (first.method, first.path) == ("POST", "/v2/workflows/a%2Fb")
+    assert first.query.getall("x") == ["1", "é"]
+    assert first.headers["x-mark"] == "m"
+    assert first.body == b"{}"
+    assert first.received_at == NOON + 0.25
+    assert (first.route, second.route) == ("/workflows/{workflow_id}", None)
+    assert (first.status, second.status) == (405, 404)
+    assert (first.rate_limit_remaining, second.rate_limit_remaining) == (149, 148)
+    assert first.request_id != second.request_id
+    assert first.connection == second.connection == 1
+
+
+async def test_a_request_in_flight_has_no_status_yet(api: Api, emulator: Emulator) -> None:
+    """It stands in the ledger from its arrival on."""
+    seen: list[int | None] = []
+    emulator.inject(Fault(before=lambda it: seen.append(it.requests[-1].status)))
+    await api("GET", "/workflows")
+
+    assert seen == [None]
+    assert emulator.requests[-1].status == 200
+
+
+async def test_a_body_that_cannot_be_decoded_is_a_400(api: Api, emulator: Emulator) -> None:
+    """Also a broken compression; it is counted, and nothing is logged as an error."""
+    encoded = {"Content-Encoding": "gzip", "Content-Type": "application/json"}
+    answer = await api("POST", "/workflows", data=b"not gzip", headers=encoded)
+
+    assert answer.error == (400, "invalid_json", None)
+    assert rates(answer)[1] == 149
+
+
+async def test_a_large_body_is_refused(api: Api, emulator: Emulator) -> None:
+    """One byte more than 1 MiB, announced or not."""
+    mebibyte = b" " * (1024 * 1024 - 2) + b"{}"
+    fits = await api("POST", "/workflows", data=iter_bytes(mebibyte))
+    larger = await api("POST", "/workflows", data=iter_bytes(b" " + mebibyte))
+
+    assert fits.error == (400, "missing_required_field", "name")
+    assert larger.error == (413, "payload_too_large", None)
+
+
+async def iter_bytes(body: bytes) -> AsyncIterator[bytes]:
+    """Yield a body in pieces, so that aiohttp sends it in chunks."""
+    for start in range(0, len(body), 65_536):
+        yield body[start : start + 65_536]
+
+
+async def test_a_client_can_ask_before_it_sends(api: Api) -> None:
+    """`Expect: 100-continue` is answered; without it curl would wait a second."""
+    answer = await api("POST", "/workflows", json={}, expect100=True)
+
+    assert answer.error == (400, "missing_required_field", "name")
+
+
+async def test_a_status_fault_answers_instead_of_the_endpoint(api: Api, emulator: Emulator) -> None:
+    """Nothing is created; the request is counted and recorded all the same."""
+    emulator.inject(Fault(method="POST", status=503))
+    new = {"name": "x", "trigger": {"type": "webhook"}, "steps": []}
+    faulty = await api("POST", "/workflows", json=new)
+    after = await api("GET", "/workflows")
+
+    assert faulty.error == (503, "service_unavailable", None)
+    assert after.json["pagination"]["total"] == 0
+    assert [entry.status for entry in emulator.requests] == [503, 200]
+    assert rates(faulty)[1] == 149
+
+
+async def test_a_processed_fault_takes_effect_and_denies_it(api: Api, emulator: Emulator) -> None:
+    """The answer that gets lost on the way."""
+    emulator.inject(Fault(method="POST", status=502, body="html", processed=True))
+    new = {"name": "x", "trigger": {"type": "webhook"}, "steps": []}
+    faulty = await api("POST", "/workflows", json=new)
+    after = await api("GET", "/workflows")
+
+    assert (faulty.status, faulty.headers["Content-Type"]) == (502, "text/html")
+    assert after.json["pagination"]["total"] == 1
+
+
+@pytest.mark.parametrize(("drop", "total"), [("before", 0), ("after", 1)])
+async def test_a_dropped_connection_gives_no_answer(
+    api: Api, emulator: Emulator, drop: str, total: int
+) -> None:
+    """Before or after the request took its effect; the next one is served."""
+    emulator.inject(Fault(method="POST", drop=drop))  # type: ignore[arg-type]
+    new = {"name": "x", "trigger": {"type": "webhook"}, "steps": []}
+    with pytest.raises(aiohttp.ServerDisconnectedError):
+        await api("POST", "/workflows", json=new)
+    after = await api("GET", "/workflows")
+
+    assert after.json["pagination"]["total"] == total
+    assert [entry.status for entry in emulator.requests] == [None, 200]
+    assert [entry.connection for entry in emulator.requests] == [1, 2]
+
+
+@pytest.mark.parametrize("size", [0, 10])
+async def test_a_truncated_answer_promises_more_than_it_sends(
+    api: Api, emulator: Emulator, size: int
+) -> None:
+    """The connection ends in the middle of the body."""
+    emulator.inject(Fault(truncate=size))
+    with pytest.raises(aiohttp.ClientPayloadError, match=f"received {size} of 75 bytes"):
+        await api("GET", "/workflows")
+
+    assert emulator.requests[0].status == 200
+
+
+async def test_an_answer_without_a_body_can_be_truncated_too(api: Api, emulator: Emulator) -> None:
+    """All of nothing arrives, and the connection ends."""
+    emulator.inject(Fault(method="DELETE", truncate=5))
+    answer = await api("DELETE", f"/workflows/{emulator.add_workflow()}")
+
+    assert (answer.status, answer.body) == (204, b"")
+
+
+async def test_a_fault_can_bend_the_headers(api: Api, emulator: Emulator) -> None:
+    """Replace some, repeat some, and leave out the budget; the endpoint answers as ever."""
+    emulator.inject(Fault(headers=[("X-RateLimit-Reset", "soon"), ("X-RateLimit-Reset", "later")]))
+    emulator.inject(Fault(rate_limit_headers=False, nth=2))
+    bent, bare = await api("GET", "/workflows"), await api("GET", "/workflows")
+
+    assert (bent.status, bare.status) == (200, 200)
+    assert bent.headers.getall("X-RateLimit-Reset") == ["soon", "later"]
+    assert bent.headers["X-RateLimit-Limit"] == "100"
+    assert not [name for name in RATE_HEADERS if name in bare.headers]
+
+
+async def test_faults_hit_templates_and_concrete_paths(api: Api, emulator: Emulator) -> None:
+    """Both without the `/v2`."""
+    emulator.inject(Fault(route="/workflows/{workflow_id}", status=500, nth=2))
+    emulator.inject(Fault(route="/workflows/wf_1", status=502))
+    answers = [await api("GET", f"/workflows/{name}") for name in ("wf_1", "wf_1", "wf_2")]
+
+    assert [answer.status for answer in answers] == [502, 500, 404]
+
+
+async def test_rows_can_be_inserted_between_two_pages(api: Api, emulator: Emulator) -> None:
+    """What a reader of pages has to live with: a row that it has seen comes again."""
+    pipeline = emulator.add_pipeline()
+    emulator.add_executions(pipeline, 4)
+    path = f"/pipelines/{pipeline}/executions?limit=2"
+    emulator.inject(Fault(nth=2, before=lambda it: it.add_executions(pipeline)))
+    first, second = await api("GET", path), await api("GET", path + "&offset=2")
+
+    assert first.ids[1] == second.ids[0]
+
+
+async def test_the_limiter_stands_before_the_faults(api: Api, emulator: Emulator) -> None:
+    """A 429 uses up no fault; a fault is used up by requests without credentials as well."""
+    for _ in range(20):
+        await api("GET", "/workflows", key=None)
+    emulator.inject(Fault(status=500))
+    refused = await api("GET", "/workflows", key=None)
+    hit = await api("GET", "/workflows", key=emulator.add_key())
+
+    assert (refused.status, hit.status) == (429, 500)
+
+
+@pytest.mark.virtual_time
+async def test_a_delay_passes_on_the_running_loop(api: Api, emulator: Emulator) -> None:
+    """An hour is over at once on a virtual clock; other requests overtake."""
+    loop = asyncio.get_running_loop()
+    emulator.inject(Fault(delay=3600))
+    begun = loop.time()
+    slow = asyncio.create_task(api("GET", "/workflows", timeout=aiohttp.ClientTimeout(7200)))
+    await asyncio.sleep(1)
+    quick = await api("GET", "/workflows")
+    overtook = not slow.done()
+    answer = await slow
+
+    assert (quick.status, answer.status, overtook) == (200, 200, True)
+    assert loop.time() - begun >= 3600
+
+
+async def test_a_reset_begins_again_at_the_seed(api: Api, emulator: Emulator) -> None:
+    """State, ledger, faults, budgets and ids; the keys keep working."""
+    other = emulator.add_key("workflows:read")
+
+    async def play() -> tuple[list[str], list[str], tuple[int, ...]]:
+        names = [emulator.add_workflow(), *emulator.add_executions(emulator.add_pipeline(), 3)]
+        answers = [await api("GET", "/workflows"), await api("GET", "/nowhere", key=other)]
+        return names, [one.headers["X-Request-Id"] for one in answers], rates(answers[0])
+
+    first = await play()
+    emulator.inject(Fault(status=500, times=None))
+    emulator.reset()
+    requests_after_reset = emulator.requests
+    second = await play()
+
+    assert first == second
+    assert requests_after_reset == []

@@ -1,0 +1,158 @@
+"""The HTTP side: bytes that are no HTTP, clients that go away, and what is logged."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import random
+from urllib.parse import urlsplit
+
+import pytest
+
+from cloudflow_async.emulator import Emulator, Fault
+from tests.emulator.conftest import Api, until
+
+
+async def raw(emulator: Emulator, data: bytes, *, moment: float = 5.0) -> bytes:
+    """Send bytes on a connection of their own and return what comes back until it ends.
+
+    An emulator that waits for more than it was sent is left waiting after so many seconds.
+    """
+    parts = urlsplit(emulator.base_url)
+    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    writer.write(data)
+    try:
+        async with asyncio.timeout(moment):
+            return await reader.read()
+    except (ConnectionResetError, TimeoutError):
+        return b""
+    finally:
+        writer.close()
+
+
+def request(emulator: Emulator, *, target: str = "/v2/workflows", body: bytes = b"") -> bytes:
+    """Return a well-formed request that ends its connection."""
+    head = (
+        f"POST {target} HTTP/1.1\r\nHost: {urlsplit(emulator.base_url).netloc}\r\n"
+        f"X-API-Key: {emulator.api_key}\r\nContent-Length: {len(body)}\r\n"
+        "Content-Type: application/json\r\nConnection: close\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+def statuses(answer: bytes) -> list[int]:
+    """Return the statuses of all responses in a stream of bytes."""
+    parts = answer.split(b"HTTP/1.")[1:]
+    return [int(part[2:5]) for part in parts]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+        b"GET\r\n\r\n",
+        b"GET /v2/workflows HTTP/1.1\r\nHost: a\r\nHost : b\r\n\r\n",
+        b"GET /v2/workflows HTTP/9.9.9\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: " + b"x" * 9000 + b"\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\n" + b"X-A: b\r\n" * 200 + b"\r\n",
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+    ],
+)
+async def test_what_is_not_http_is_a_400_in_the_documented_envelope(
+    emulator: Emulator, data: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With the headers of every answer; the connection ends, and nothing is logged."""
+    answer = await raw(emulator, data)
+    head, _, body = answer.partition(b"\r\n\r\n")
+
+    assert statuses(answer) == [400]
+    assert json.loads(body)["error"]["code"] == "invalid_parameter"
+    assert b"X-RateLimit-Remaining: 20" in head
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize(
+    "start", ["GET /v2/workflows HTTP/1.0", "GET http://evil.example/v2/workflows HTTP/1.1"]
+)
+async def test_a_request_without_a_host_is_refused(emulator: Emulator, start: str) -> None:
+    """An address in the request line does not stand in for it."""
+    answer = await raw(emulator, f"{start}\r\n\r\n".encode())
+
+    assert statuses(answer) in ([403], [400])
+
+
+@pytest.mark.parametrize(
+    "target", ["*", "http://127.0.0.1/v2/workflows", "/v2/workflows/%00%ff", "/../v2", "/v2/\xe9"]
+)
+async def test_strange_targets_are_never_a_500(emulator: Emulator, target: str) -> None:
+    """They lead nowhere, or are no HTTP."""
+    answer = await raw(emulator, request(emulator, target=target))
+
+    assert statuses(answer)[0] in {400, 404, 405}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(4))
+async def test_random_bytes_never_give_a_500(
+    emulator: Emulator, caplog: pytest.LogCaptureFixture, seed: int
+) -> None:
+    """Hundreds of mutated requests: no 5xx, no crash, nothing in the log."""
+    chance = random.Random(seed)
+    bodies = [
+        b'{"name": "n", "trigger": {"type": "webhook"}, "steps": [{"type": "a"}]}',
+        b'{"url": "https://a.b/c", "events": ["workflow.failed"], "secret": "s"}',
+    ]
+    seen: set[int] = set()
+    for _ in range(100):
+        emulator.reset()
+        target = chance.choice(["/v2/workflows", "/v2/webhooks", "/v2/webhooks/x/trigger"])
+        data = bytearray(request(emulator, target=target, body=chance.choice(bodies)))
+        for _ in range(chance.randint(1, 6)):
+            place = chance.randrange(len(data))
+            data[place : place + chance.randint(0, 3)] = chance.randbytes(chance.randint(0, 3))
+        seen |= set(statuses(await raw(emulator, bytes(data), moment=0.01)))
+
+    assert not {status for status in seen if status >= 500}
+    assert {400, 401} <= seen
+    assert [record for record in caplog.records if record.levelno > logging.INFO] == []
+
+
+async def test_a_client_that_leaves_in_the_middle_of_a_body_is_no_error(
+    emulator: Emulator, api: Api, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The ledger keeps the request, without a status."""
+    parts = urlsplit(emulator.base_url)
+    _, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    writer.write(request(emulator, body=b"{" * 100)[:-50])
+    await writer.drain()
+    await until(lambda: bool(emulator.requests))
+    writer.transport.abort()
+    answer = await api("GET", "/workflows")
+
+    assert answer.status == 200
+    assert emulator.requests[0].status is None
+    assert [record for record in caplog.records if record.levelno > logging.INFO] == []
+
+
+async def test_what_breaks_the_emulator_itself_is_a_500_and_logged(
+    emulator: Emulator, api: Api, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A fault's callable that raises is a mistake in the test, and must be seen."""
+
+    def broken(_emulator: Emulator) -> None:
+        raise LookupError("a mistake in the test")
+
+    emulator.inject(Fault(before=broken))
+    answer = await api("GET", "/workflows")
+
+    assert answer.error == (500, "internal_error", None)
+    assert "a mistake in the test" in caplog.text
+
+
+async def test_connections_are_told_apart(emulator: Emulator) -> None:
+    """Each has a number of its own."""
+    for _ in range(3):
+        await raw(emulator, request(emulator))
+
+    assert [entry.connection for entry in emulator.requests] == [1, 2, 3]

@@ -1,0 +1,215 @@
+"""`Emulator`: starting, stopping, keys and faults."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import time
+from urllib.parse import urlsplit
+
+import aiohttp
+import pytest
+
+from cloudflow_async.emulator import Emulator, Fault
+from tests.emulator.conftest import Api, Clock, until
+
+
+def open_files() -> int:
+    """Return how many file descriptors the process holds."""
+    return len(os.listdir("/dev/fd"))
+
+
+async def test_it_listens_on_a_free_loopback_port() -> None:
+    """Two at once have ports of their own."""
+    async with Emulator() as one, Emulator() as other:
+        first, second = urlsplit(one.base_url), urlsplit(other.base_url)
+
+    assert (first.scheme, first.hostname, first.path) == ("http", "127.0.0.1", "/v2")
+    assert first.port != second.port
+
+
+async def test_it_listens_on_ipv6_when_asked() -> None:
+    """The address is written in brackets."""
+    async with Emulator(host="::1") as emulator, aiohttp.ClientSession() as session:
+        response = await session.get(emulator.base_url + "/workflows")
+
+        assert emulator.base_url.startswith("http://[::1]:")
+        assert response.status == 401
+
+
+def test_other_machines_are_not_served_unless_asked_for() -> None:
+    """The refusal comes with the construction."""
+    with pytest.raises(ValueError, match="allow_remote=True"):
+        Emulator(host="192.168.1.2")
+
+
+async def test_it_can_be_constructed_without_a_loop_and_started_later() -> None:
+    """Starting twice and stopping twice changes nothing."""
+    emulator = Emulator()
+    await emulator.stop()
+    await asyncio.gather(emulator.start(), emulator.start())
+    address = emulator.base_url
+    await emulator.start()
+
+    assert address == emulator.base_url
+
+    await asyncio.gather(emulator.stop(), emulator.stop())
+
+
+async def test_without_being_started_it_has_no_address() -> None:
+    """The error says how to start it, the repr tells the state."""
+    emulator = Emulator()
+    with pytest.raises(RuntimeError, match="async with"):
+        _ = emulator.base_url
+    async with emulator:
+        running = repr(emulator)
+
+    assert repr(emulator) == "<Emulator stopped, 0 requests>"
+    assert running.startswith("<Emulator on http://127.0.0.1:")
+
+
+def test_it_runs_on_one_loop_after_another() -> None:
+    """State and keys outlive the loop."""
+    emulator = Emulator(clock=Clock())
+    emulator.add_workflow()
+
+    async def total() -> int:
+        async with emulator, aiohttp.ClientSession() as session:
+            headers = {"X-API-Key": emulator.api_key}
+            response = await session.get(emulator.base_url + "/workflows", headers=headers)
+            page = await response.json()
+            return int(page["pagination"]["total"])
+
+    assert [asyncio.run(total()), asyncio.run(total())] == [1, 1]
+
+
+async def test_stopping_frees_the_port() -> None:
+    """The next one can have it at once."""
+    async with Emulator() as emulator:
+        port = urlsplit(emulator.base_url).port
+    async with Emulator(port=port or 0) as successor:
+        assert urlsplit(successor.base_url).port == port
+
+
+async def test_a_taken_port_is_an_error_that_leaves_nothing() -> None:
+    """It can be started when the port is free again."""
+    async with Emulator() as emulator:
+        port = urlsplit(emulator.base_url).port or 0
+        rival = Emulator(port=port)
+        with pytest.raises(OSError, match="in use"):
+            await rival.start()
+    async with rival:
+        assert rival.base_url == f"http://127.0.0.1:{port}/v2"
+
+
+async def test_stopping_does_not_wait_for_clients() -> None:
+    """Idle connections, half a request, an answer nobody reads, an hour's delay: all end now."""
+    loop = asyncio.get_running_loop()
+    before = open_files()
+    emulator = Emulator()
+    emulator.inject(Fault(delay=3600))
+    await emulator.start()
+    parts = urlsplit(emulator.base_url)
+    idle, half, slow = [await asyncio.open_connection(parts.hostname, parts.port) for _ in range(3)]
+    half[1].write(b"POST /v2/workflows HTTP/1.1\r\n")
+    slow[1].write(f"GET /v2/workflows HTTP/1.1\r\nHost: {parts.netloc}\r\n\r\n".encode())
+    await until(lambda: bool(emulator.requests))
+    begun = loop.time()
+    await emulator.stop()
+    took = loop.time() - begun
+    endings = [await reader.read() for reader, _ in (idle, half, slow)]
+    for _, writer in (idle, half, slow):
+        writer.close()
+        await writer.wait_closed()
+
+    assert took < 2
+    assert endings == [b"", b"", b""]
+    assert open_files() == before
+
+
+async def test_an_answer_that_nobody_reads_does_not_hold_up_the_end() -> None:
+    """Its connection is cut."""
+    emulator = Emulator()
+    emulator.inject(Fault(status=200, body=b"x" * 50_000_000))
+    await emulator.start()
+    parts = urlsplit(emulator.base_url)
+    with socket.create_connection((parts.hostname or "", parts.port or 0)) as client:
+        client.sendall(f"GET /v2/workflows HTTP/1.1\r\nHost: {parts.netloc}\r\n\r\n".encode())
+        await until(lambda: any(entry.status for entry in emulator.requests))
+        await emulator.stop()
+
+        assert len(asyncio.all_tasks()) == 1
+
+
+@pytest.mark.slow
+async def test_starting_and_stopping_leaks_nothing() -> None:
+    """A hundred times, with a request each."""
+
+    async def once() -> None:
+        async with Emulator() as emulator, aiohttp.ClientSession() as session:
+            await session.get(emulator.base_url)
+
+    await once()
+    before = open_files()
+    for _ in range(100):
+        await once()
+
+    assert open_files() == before
+
+
+async def test_the_key_follows_from_the_seed() -> None:
+    """So examples can print it."""
+    assert Emulator(seed=3).api_key == Emulator(seed=3).api_key
+    assert Emulator(seed=3).api_key != Emulator(seed=4).api_key
+
+
+async def test_a_key_with_undocumented_scopes_is_refused() -> None:
+    """The error names the documented ones."""
+    with pytest.raises(ValueError, match="pipelines:write"):
+        Emulator().add_key("workflows:delete")
+
+
+def test_a_fault_for_a_template_that_does_not_exist_is_refused() -> None:
+    """It would never hit; the error lists the templates."""
+    emulator = Emulator()
+    emulator.inject(Fault(route="/no/such/path", status=500))
+
+    with pytest.raises(ValueError, match="pipeline_id}/executions"):
+        emulator.inject(Fault(route="/workflows/{id}", status=500))
+
+
+async def test_faults_can_be_taken_off_duty(api: Api, emulator: Emulator) -> None:
+    """State and ledger stay."""
+    emulator.inject(Fault(status=500, times=None))
+    faulty = await api("GET", "/workflows")
+    emulator.clear_faults()
+    healthy = await api("GET", "/workflows")
+
+    assert (faulty.status, healthy.status) == (500, 200)
+    assert len(emulator.requests) == 2
+
+
+async def test_the_time_is_real_without_a_clock() -> None:
+    """A request is recorded at the instant at which it arrived."""
+    before = time.time()
+    async with Emulator() as emulator, aiohttp.ClientSession() as session:
+        await session.get(emulator.base_url)
+        received_at = emulator.requests[0].received_at
+
+    assert before <= received_at <= time.time()
+
+
+async def test_the_same_seed_gives_the_same_ledger() -> None:
+    """With faults left to chance."""
+
+    async def play(seed: int) -> list[tuple[int | None, str]]:
+        async with Emulator(clock=Clock(), seed=seed) as emulator:
+            emulator.inject(Fault(status=500, times=None, probability=0.4))
+            async with aiohttp.ClientSession() as session:
+                for _ in range(15):
+                    await session.get(emulator.base_url)
+            return [(entry.status, entry.request_id) for entry in emulator.requests]
+
+    assert await play(1) == await play(1)
+    assert await play(1) != await play(2)
