@@ -1,0 +1,305 @@
+"""Every error that this package raises.
+
+    CloudFlowError                      root of all
+    ├── InvalidArgumentError            your argument; also a ValueError; nothing was sent
+    ├── TransportError                  no complete answer came
+    │   ├── RequestTimeoutError         ... within `timeout`
+    │   └── ResponseTooLargeError       ... of a size we accept
+    ├── StatusError                     the server answered with an error status
+    │   ├── BadRequestError             400, 405, 413, 415, 422 and other 4xx without a class
+    │   ├── AuthenticationError         401
+    │   ├── PermissionDeniedError       403
+    │   ├── NotFoundError               404, 410
+    │   ├── ConflictError               409, 412
+    │   ├── RateLimitedError            429
+    │   └── ServerError                 5xx
+    ├── DecodeError                     an answer that is not what the API document shows
+    ├── OutcomeUnknownError             a POST or PATCH that may have been applied
+    ├── DeadlineExceededError           your `deadline` or `max_wait` passed, or would have
+    ├── UnexpectedRedirectError         a 3xx that was not followed
+    ├── CrossOriginError                a URL of another origin; nothing was sent
+    ├── PaginationError                 pages that contradict each other
+    │   └── DriftError                  rows moved between pages
+    ├── CredentialError                 a credential that cannot be used
+    │   ├── NoCredentialsError          none was found
+    │   ├── ReauthenticationRequiredError  a person has to log in again
+    │   └── MissingScopeError           it is known to lack the scope
+    ├── ClientClosedError               the client was closed
+    ├── WrongLoopError                  the client belongs to another, running event loop
+    └── WebhookVerificationError        a delivery that cannot be trusted
+
+Each can be made from its message alone, so that all of them pickle, copy and deep-copy with
+their attributes: task queues move exceptions between processes.  None holds a credential.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class CloudFlowError(Exception):
+    """Root of all errors of this package."""
+
+    attempts: int
+    """How many times the request was sent; 0 when nothing was."""
+
+    may_have_been_applied: bool
+    """Whether the server may have carried the request out although it failed here."""
+
+    resume_at: int | None
+    """In errors out of a list: the `start` with which to go on; None elsewhere."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        attempts: int = 0,
+        may_have_been_applied: bool = False,
+        resume_at: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.attempts = attempts
+        self.may_have_been_applied = may_have_been_applied
+        self.resume_at = resume_at
+
+    @property
+    def message(self) -> str:
+        """What went wrong, in one sentence."""
+        return str(self.args[0])
+
+
+class InvalidArgumentError(CloudFlowError, ValueError):
+    """An argument cannot be used; raised before anything is sent."""
+
+
+class TransportError(CloudFlowError):
+    """No complete answer came: connecting, sending or receiving failed."""
+
+    sent: bool
+    """Whether the request, or a part of it, may have reached the server."""
+
+    retryable: bool
+    """Whether trying again can help; False for a certificate that is not trusted."""
+
+    def __init__(
+        self, message: str, *, sent: bool = True, retryable: bool = True, **attributes: Any
+    ) -> None:
+        super().__init__(message, **attributes)
+        self.sent = sent
+        self.retryable = retryable
+
+
+class RequestTimeoutError(TransportError, TimeoutError):
+    """One attempt took longer than `timeout` seconds; also a `TimeoutError`."""
+
+
+class ResponseTooLargeError(TransportError):
+    """An answer, decompressed, exceeds the limit; reading stopped there."""
+
+
+class StatusError(CloudFlowError):
+    """The server answered with an error status (API document: Error Handling)."""
+
+    status: int
+    """HTTP status."""
+
+    code: str | None
+    """The document's error code, such as ``invalid_parameter``; unknown codes as they came."""
+
+    server_message: str | None
+    """The server's own message."""
+
+    field: str | None
+    """The parameter or body field at fault, where the server names one."""
+
+    request_id: str | None
+    """What CloudFlow's support asks for."""
+
+    retry_after: float | None
+    """Seconds that the server asks to wait; None when it does not say."""
+
+    method: str | None
+    """HTTP method."""
+
+    path: str | None
+    """Path template, such as ``/workflows/{workflow_id}``."""
+
+    elapsed: float | None
+    """Seconds that the last attempt took."""
+
+    body: str
+    """The beginning of the answer's body, at most 512 characters, control characters escaped."""
+
+    def __init__(  # noqa: PLR0913 - one parameter for each thing that the answer says
+        self,
+        message: str,
+        *,
+        status: int = 0,
+        code: str | None = None,
+        server_message: str | None = None,
+        field: str | None = None,
+        request_id: str | None = None,
+        retry_after: float | None = None,
+        method: str | None = None,
+        path: str | None = None,
+        elapsed: float | None = None,
+        body: str = "",
+        **attributes: Any,
+    ) -> None:
+        super().__init__(message, **attributes)
+        self.status = status
+        self.code = code
+        self.server_message = server_message
+        self.field = field
+        self.request_id = request_id
+        self.retry_after = retry_after
+        self.method = method
+        self.path = path
+        self.elapsed = elapsed
+        self.body = body
+
+
+class BadRequestError(StatusError):
+    """400, and other 4xx statuses without a class of their own: the request is at fault."""
+
+
+class AuthenticationError(StatusError):
+    """401: the credential is missing, wrong or expired."""
+
+
+class PermissionDeniedError(StatusError):
+    """403: the credential lacks a scope or permission."""
+
+
+class NotFoundError(StatusError):
+    """404 or 410: the resource does not exist or was deleted."""
+
+
+class ConflictError(StatusError):
+    """409 or 412: the request contradicts what exists, such as ``duplicate_resource``."""
+
+
+class RateLimitedError(StatusError):
+    """429, and no attempt or patience left; `retry_after` says how long the server asks to wait."""
+
+
+class ServerError(StatusError):
+    """5xx: the service failed; name `request_id` when you write to its support."""
+
+
+class DecodeError(CloudFlowError):
+    """An answer is not JSON, or not of the shape that the API document shows."""
+
+    path: str | None
+    """Where in the JSON, such as ``data[3].created_at``; None when it is not JSON at all."""
+
+    request_id: str | None
+    """What CloudFlow's support asks for."""
+
+    retryable: bool
+    """Whether the answer may have been damaged on its way, so that asking again can help."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        path: str | None = None,
+        request_id: str | None = None,
+        retryable: bool = False,
+        **attributes: Any,
+    ) -> None:
+        super().__init__(message, **attributes)
+        self.path = path
+        self.request_id = request_id
+        self.retryable = retryable
+
+
+class OutcomeUnknownError(CloudFlowError):
+    """A POST or PATCH failed in a way that leaves open whether it was applied.
+
+    It was not sent again: the API documents no idempotency key, so a second one could create
+    twice.  Look (list or get) before you repeat it.
+    """
+
+    error: CloudFlowError | None
+    """How it failed: a `TransportError`, a `ServerError`, a `DecodeError`..."""
+
+    def __init__(
+        self, message: str, *, error: CloudFlowError | None = None, **attributes: Any
+    ) -> None:
+        attributes.setdefault("may_have_been_applied", True)
+        super().__init__(message, **attributes)
+        self.error = error
+
+
+class DeadlineExceededError(CloudFlowError, TimeoutError):
+    """The call's `deadline` passed, or a wait was not begun because it would pass it.
+
+    Also raised when the wait for the rate limit would be longer than `max_wait`.
+    """
+
+    retry_after: float | None
+    """Seconds of the wait that was not begun; None when the deadline passed on the way."""
+
+    def __init__(
+        self, message: str, *, retry_after: float | None = None, **attributes: Any
+    ) -> None:
+        super().__init__(message, **attributes)
+        self.retry_after = retry_after
+
+
+class UnexpectedRedirectError(CloudFlowError):
+    """The server answered 3xx, and redirects are not followed."""
+
+    status: int
+    """HTTP status."""
+
+    origin: str | None
+    """Scheme, host and port that it pointed to; never the path or query."""
+
+    def __init__(
+        self, message: str, *, status: int = 0, origin: str | None = None, **attributes: Any
+    ) -> None:
+        super().__init__(message, **attributes)
+        self.status = status
+        self.origin = origin
+
+
+class CrossOriginError(CloudFlowError):
+    """A URL points to another origin than the client's; credentials do not go there."""
+
+
+class PaginationError(CloudFlowError):
+    """Pages contradict each other; `resume_at` is the offset with which to go on."""
+
+
+class DriftError(PaginationError):
+    """Rows were inserted or deleted between two pages."""
+
+
+class CredentialError(CloudFlowError):
+    """A credential cannot be used."""
+
+
+class NoCredentialsError(CredentialError):
+    """No credential was given and none was found."""
+
+
+class ReauthenticationRequiredError(CredentialError):
+    """The login has ended: a person has to log in again."""
+
+
+class MissingScopeError(CredentialError):
+    """The credential is known to lack the scope that the call needs."""
+
+
+class ClientClosedError(CloudFlowError):
+    """The client was closed, before the call or during it."""
+
+
+class WrongLoopError(CloudFlowError):
+    """The client is in use on another event loop that still runs."""
+
+
+class WebhookVerificationError(CloudFlowError):
+    """A webhook delivery cannot be trusted, or is not a delivery."""

@@ -1,0 +1,137 @@
+r"""Read the bytes of an answer as strict JSON.
+
+`orjson` is used where it is installed (extra ``speed``).  Whatever it refuses is read again by
+the standard library, which has the last word and words the error: both give the same values
+and refuse the same bodies.  Stricter than `json.loads`: NaN, Infinity and numbers beyond a
+double are refused, and so is any encoding but UTF-8.  Of duplicate keys the last one wins,
+integers beyond 64 bits become floats, and a lone surrogate (``"\ud800"``) is kept.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from math import isinf
+from typing import Any, Final, NoReturn
+
+from .errors import DecodeError
+from .messages import Json
+
+_quick: Callable[[bytes], Any] | None
+try:
+    from orjson import loads as _quick
+except ModuleNotFoundError:
+    _quick = None
+
+_MAX_DEPTH: Final = 1024  # orjson's own
+_MIN_INTEGER: Final = -(2**63)
+_MAX_INTEGER: Final = 2**64 - 1
+_SHORTEST_WIDE: Final = 19  # digits of 2**63; shorter ones, sign included, fit 64 bits
+_EXCERPT: Final = 40
+_BEGINS_JSON: Final = b'{["-0123456789tfnNI'
+
+
+def loads(body: bytes) -> Json:
+    """Return the value that a body holds.
+
+    Nesting deeper than 1024 levels is refused; by the standard library on Python 3.11
+    possibly from about 900 on, where the interpreter's recursion limit comes first.
+
+    Raises:
+        DecodeError: It is not strict JSON.  `path` is None; `retryable` is True for what damage
+            on the way can cause (empty, cut, trailing data, any error of syntax, bad UTF-8)
+            and False for what the server must have meant (NaN, a number beyond a double,
+            nesting, another encoding).
+    """
+    if _quick is not None:
+        try:
+            return _quick(body)  # type: ignore[no-any-return]
+        except ValueError:
+            pass
+    return _read(body)
+
+
+def _read(body: bytes) -> Json:
+    text = _text(body)
+    try:
+        value = _DECODER.decode(text)
+    except json.JSONDecodeError as error:
+        problem = f"{error.msg}: line {error.lineno} column {error.colno}"
+        retryable = True
+    except RecursionError:
+        problem, retryable = "it is nested too deeply", False
+    else:
+        if _may_be_deep(body) and _is_too_deep(value):
+            raise _refusal(f"it is nested deeper than {_MAX_DEPTH} levels")
+        return value  # type: ignore[no-any-return]
+    # Raised here, outside the handlers, because the errors above hold the whole body.
+    raise _refusal(problem + _beginning(body), retryable=retryable)
+
+
+def _text(body: bytes) -> str:
+    if not body:
+        raise _refusal("it is empty", retryable=True)
+    # JSON has no NUL outside of escapes: one at the beginning means UTF-16 or UTF-32.
+    if body.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")) or b"\x00" in body[:2]:
+        raise _refusal("it is not plain UTF-8: it has a byte order mark or is UTF-16 or UTF-32")
+    try:
+        return body.decode()
+    except UnicodeDecodeError as error:
+        at = error.start
+    raise _refusal(f"bad UTF-8 at byte {at}", retryable=True)
+
+
+def _beginning(body: bytes) -> str:
+    """Show how a body begins that is no JSON from its first character on, such as HTML."""
+    start = body.lstrip()[:_EXCERPT]
+    if not start or start[:1] in _BEGINS_JSON:
+        return ""
+    return f"; it begins with {start.decode(errors='replace')!a}"
+
+
+def _refusal(problem: str, *, retryable: bool = False) -> DecodeError:
+    return DecodeError(f"the answer is not JSON: {problem}", retryable=retryable)
+
+
+def _constant(name: str) -> NoReturn:
+    raise _refusal(f"{name} is no JSON number")
+
+
+def _float(text: str) -> float:
+    value = float(text)
+    if isinf(value):
+        raise _refusal(f"the number {text[:_EXCERPT]} is beyond a double")
+    return value
+
+
+def _int(text: str) -> float:
+    return int(text) if len(text) < _SHORTEST_WIDE else _wide_int(text)
+
+
+def _wide_int(text: str) -> float:
+    # Through float first: int() refuses thousands of digits with an error of its own.
+    nearest = _float(text)
+    exact = int(text)
+    return exact if _MIN_INTEGER <= exact <= _MAX_INTEGER else nearest
+
+
+def _may_be_deep(body: bytes) -> bool:
+    return body.count(b"[") + body.count(b"{") > _MAX_DEPTH
+
+
+def _is_too_deep(value: Json) -> bool:
+    level = [value]
+    for _ in range(_MAX_DEPTH):
+        level = [item for container in level for item in _items(container) if _is_container(item)]
+    return bool(level)
+
+
+def _items(container: Any) -> Iterable[Json]:
+    return container.values() if isinstance(container, dict) else container
+
+
+def _is_container(value: Json) -> bool:
+    return isinstance(value, dict | list)
+
+
+_DECODER: Final = json.JSONDecoder(parse_constant=_constant, parse_float=_float, parse_int=_int)

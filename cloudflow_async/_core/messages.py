@@ -1,0 +1,186 @@
+"""What travels: requests, answers and the state of the rate limit, as frozen values."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final, Protocol, TypeAlias
+
+import attrs
+
+from .errors import DecodeError
+
+Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
+"""Any JSON value."""
+
+class Unset(enum.Enum):
+    """The type of `UNSET`."""
+
+    UNSET = "UNSET"
+
+    def __repr__(self) -> str:
+        return "UNSET"
+
+    def __bool__(self) -> bool:
+        return False
+
+
+UNSET: Final = Unset.UNSET
+"""Says that a body field is absent; `None` would send ``null``."""
+
+
+@attrs.frozen(kw_only=True)
+class Request:
+    """One request before it is signed."""
+
+    method: str
+    """HTTP method, upper case."""
+
+    path: str
+    """Path template, such as ``/workflows/{workflow_id}``: what errors and logs show."""
+
+    target: str
+    """Path and query as they go on the wire after the base URL, encoded."""
+
+    body: bytes | None = attrs.field(default=None, repr=False)
+    """JSON text; None sends no body."""
+
+    headers: Mapping[str, str] = attrs.field(factory=dict)
+    """Headers beside those that every request carries."""
+
+    expects_json: bool = True
+    """Whether a successful answer has to be JSON."""
+
+
+@attrs.frozen(kw_only=True)
+class Reply:
+    """What came over the wire: status, headers and bytes, as yet unjudged."""
+
+    status: int
+    """HTTP status."""
+
+    headers: Mapping[str, str] = attrs.field(repr=False)
+    """Case-insensitive."""
+
+    body: bytes = attrs.field(repr=False)
+    """The whole body, decompressed."""
+
+    elapsed: float
+    """Seconds from sending to the last byte."""
+
+
+class JsonReader(Protocol):
+    """Turns the bytes of a body into a JSON value, or raises `DecodeError`."""
+
+    def __call__(self, body: bytes, /) -> Json:
+        """Return the value that `body` holds."""
+        ...
+
+
+def _no_reader(body: bytes, /) -> Json:  # noqa: ARG001 - protocol
+    raise DecodeError("the answer has no JSON")
+
+
+@attrs.frozen(kw_only=True)
+class Response:
+    """A successful answer."""
+
+    status: int
+    """HTTP status, 200 to 299."""
+
+    headers: Mapping[str, str] = attrs.field(repr=False)
+    """Case-insensitive."""
+
+    body: bytes = attrs.field(repr=False)
+    """The whole body, decompressed."""
+
+    request_id: str | None = None
+    """The server's name for this request, where it gives one."""
+
+    attempts: int = 1
+    """How many times the request was sent."""
+
+    elapsed: float = 0.0
+    """Seconds that the last attempt took on the wire."""
+
+    _reader: JsonReader = attrs.field(default=_no_reader, alias="reader", repr=False, eq=False)
+    _parsed: Json | Unset = attrs.field(default=UNSET, alias="parsed", repr=False, eq=False)
+
+    def json(self) -> Json:
+        """Return the body as JSON.
+
+        Raises:
+            DecodeError: The body is empty or not strict JSON.
+        """
+        return self._reader(self.body) if isinstance(self._parsed, Unset) else self._parsed
+
+
+@attrs.frozen(kw_only=True)
+class RateLimitSeen:
+    """What one answer says about the rate limit (API document: Rate Limit Headers)."""
+
+    limit: int | None = None
+    """`X-RateLimit-Limit`."""
+
+    remaining: int | None = None
+    """`X-RateLimit-Remaining`."""
+
+    reset: float | None = None
+    """`X-RateLimit-Reset`: a Unix time; below 10^9 seconds from now."""
+
+    date: float | None = None
+    """The server's `Date` as a Unix time."""
+
+    throttled: bool = False
+    """Whether the answer is a 429."""
+
+    retry_after: float | None = None
+    """Seconds to wait, from the header or the body of a 429."""
+
+
+@attrs.frozen(kw_only=True)
+class RateLimitStatus:
+    """Where a client stands with its rate limit."""
+
+    limit: int | None
+    """Requests a minute, by the server's last word, else by our own setting."""
+
+    remaining: int | None
+    """Requests that may leave at once, by the stricter of server and own budget."""
+
+    reset_at: datetime | None
+    """When the server said that its budget is renewed; None before its first answer."""
+
+    waiting: int
+    """Calls that wait for their turn."""
+
+    in_flight: int
+    """Requests under way."""
+
+    paused_for: float
+    """Seconds for which nothing leaves, because the server asked for a pause; else 0."""
+
+
+
+@attrs.frozen(kw_only=True)
+class Statistics:
+    """Counters of a client since it was made."""
+
+    requests: int
+    """Requests sent, every attempt counted."""
+
+    retries: int
+    """Attempts after the first."""
+
+    throttled: int
+    """Answers with status 429."""
+
+    waiting: int
+    """Calls that wait for their turn."""
+
+    in_flight: int
+    """Requests under way."""
+
+    retry_tokens: int
+    """What is left of the retry budget; when it is spent, calls fail at once."""

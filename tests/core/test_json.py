@@ -1,0 +1,196 @@
+"""Strict JSON in, by both parsers."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cloudflow_async._core import json as strict_json
+from cloudflow_async._core.errors import DecodeError
+
+BACKENDS = {"orjson": orjson.loads, "json": None}
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run each test with orjson and as if it were not installed."""
+    monkeypatch.setattr(strict_json, "_quick", BACKENDS[request.param])
+
+
+both = pytest.mark.usefixtures("backend")
+
+
+def refusal(body: bytes) -> DecodeError:
+    """Return the error that a body is refused with."""
+    with pytest.raises(DecodeError) as caught:
+        strict_json.loads(body)
+    return caught.value
+
+
+@both
+@pytest.mark.parametrize(
+    ("body", "value"),
+    [
+        (b"null", None),
+        (b' {"a": [1, 2.5, true, "\xc3\xa9"]}\n', {"a": [1, 2.5, True, "é"]}),
+        (b"-9223372036854775808", -(2**63)),
+        (b"18446744073709551615", 2**64 - 1),
+        (b'"\\u0000"', "\0"),
+        (b'{"a": 1, "a": 2}', {"a": 2}),
+        (b'"\\ud800"', "\ud800"),
+        (b"1e-99999", 0.0),
+        (b"[" * 500 + b"]" * 500, None),
+    ],
+)
+def test_valid_json_is_read(body: bytes, value: Any) -> None:
+    """JSON is read; of duplicate keys the last wins and a lone surrogate is kept."""
+    read = strict_json.loads(body)
+
+    if body.startswith(b"[["):
+        assert isinstance(read, list)
+    else:
+        assert value == read
+
+
+@both
+@pytest.mark.parametrize("digits", ["18446744073709551616", "-9223372036854775809", "1" * 300])
+def test_wide_integers_become_floats(digits: str) -> None:
+    """An integer beyond 64 bits is the nearest double, whichever parser reads it."""
+    value = strict_json.loads(digits.encode())
+
+    assert (float, float(digits)) == (type(value), value)
+
+
+@both
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b"", "it is empty"),
+        (b" ", "Expecting value: line 1 column 2"),
+        (b'{"a": 1', "Expecting ',' delimiter: line 1 column 8"),
+        (b'{"a": 1}\n{}', "Extra data: line 2 column 1"),
+        (b'"\xff"', "bad UTF-8 at byte 1"),
+        (b'"\xed\xa0\x80"', "bad UTF-8 at byte 1"),
+        (b'"a\x00b"', "Invalid control character at: line 1 column 3"),
+        (b"<html><body>\x1b[31m" + b"x" * 99, "it begins with '<html><body>\\x1b[31mxxxxxxxx"),
+    ],
+)
+def test_damage_is_retryable(body: bytes, message: str) -> None:
+    """What damage on the way can cause is refused as retryable, with its place."""
+    error = refusal(body)
+
+    assert message in str(error)
+    assert (True, None) == (error.retryable, error.path)
+
+
+@both
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b"[NaN]", "NaN is no JSON number"),
+        (b"-Infinity", "-Infinity is no JSON number"),
+        (b"1e99999", "the number 1e99999 is beyond a double"),
+        (b"1" * 400, f"the number {'1' * 40} is beyond a double"),
+        (b"9" * 5000, f"the number {'9' * 40} is beyond a double"),
+        (b"[" * 100_000 + b"]" * 100_000, "nested"),
+        (b'{"a":' * 1025 + b"1" + b"}" * 1025, "nested"),
+        (b"\xef\xbb\xbf{}", "byte order mark"),
+        ("{}".encode("utf-16"), "UTF-16"),
+        ("{}".encode("utf-16-le"), "UTF-16"),
+        ("{}".encode("utf-32-be"), "UTF-32"),
+    ],
+)
+def test_what_the_server_meant_is_not_retryable(body: bytes, message: str) -> None:
+    """What no damage explains is refused as not retryable."""
+    error = refusal(body)
+
+    assert message in str(error)
+    assert (False, None) == (error.retryable, error.path)
+
+
+@both
+def test_many_containers_are_not_deep() -> None:
+    """More containers than levels allowed are fine side by side."""
+    body = b"[" + b",".join([b"{}"] * 2000) + b"]"
+
+    assert [{}] * 2000 == strict_json.loads(body)
+
+
+def test_depth_is_that_of_the_deepest_container(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The deepest container counts, wherever it stands."""
+    monkeypatch.setattr(strict_json, "_quick", None)
+    monkeypatch.setattr(strict_json, "_MAX_DEPTH", 3)
+
+    assert [1, {"a": []}, [[]]] == strict_json.loads(b'[1, {"a": []}, [[]]]')
+    assert "nested deeper than 3 levels" in str(refusal(b'[1, {"a": [{}]}]'))
+
+
+def test_orjson_is_not_needed() -> None:
+    """Without orjson the standard library reads."""
+    program = (
+        "import sys; sys.modules['orjson'] = None\n"
+        "from cloudflow_async._core import json\n"
+        "print(json._quick, json.loads(b'[1]'))"
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+
+    assert b"None [1]" == run.stdout.strip()
+
+
+@both
+@pytest.mark.parametrize("body", [b'{"secret": "canary"', b"[NaN, 'canary']", b"<canary>" * 50])
+def test_the_error_does_not_hold_the_body(body: bytes) -> None:
+    """No other exception hangs on the refusal: the parsers' own ones hold the whole body."""
+    error = refusal(body)
+
+    assert (None, None) == (error.__cause__, error.__context__)
+    assert len(str(error)) < 150
+
+
+def outcome(body: bytes) -> str:
+    """Return the value, types and all, or the message and kind of the refusal."""
+    try:
+        return repr(strict_json.loads(body))
+    except DecodeError as error:
+        return f"{error.retryable} {error}"
+
+
+ALPHABET = st.sampled_from('{}[],:"0123456789eE+-.\\ \n\t/udabcNaIfitynrsl\x00\x7f\xff')
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(ALPHABET),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(ALPHABET), inner),
+    max_leaves=5,
+)
+BODIES = (
+    st.binary()
+    | st.text(ALPHABET).map(str.encode)
+    | VALUES.map(lambda value: json.dumps(value).encode())
+)
+
+
+@settings(max_examples=300)
+@given(BODIES)
+def test_both_parsers_agree(body: bytes) -> None:
+    """Both parsers give the same value or the same refusal, and nothing but a DecodeError."""
+    outcomes = set()
+    for quick in BACKENDS.values():
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(strict_json, "_quick", quick)
+            outcomes.add(outcome(body))
+
+    assert 1 == len(outcomes)
+
+
+@both
+def test_infinity_is_never_a_value() -> None:
+    """No spelling of a number gives an infinite float."""
+    assert math.isfinite(strict_json.loads(b"1.7976931348623157e308"))  # type: ignore[arg-type]
+    assert "beyond a double" in str(refusal(b"1.7976931348623159e308"))
