@@ -74,10 +74,10 @@ class App:
         retry_after_header: bool,
         allow_remote: bool,
     ) -> None:
-        self.keys = KeyRing(seed)
-        self.state = State(clock, seed)
-        self.faults = FaultPlan(seed)
-        self.ledger = Ledger()
+        self.keys: KeyRing = KeyRing(seed)
+        self.state: State = State(clock, seed)
+        self.faults: FaultPlan = FaultPlan(seed)
+        self.ledger: Ledger = Ledger()
         self.port = 0
         self._emulator = emulator
         self._clock = clock
@@ -104,6 +104,8 @@ class App:
             self._count(visit)
         except Problem as problem:
             return self._respond(visit, problem.reply(visit.request_id))
+        if self._is_forgotten(visit):
+            return NoAnswer()
         fault = self.faults.choose(request.method, _fault_routes(visit))
         if fault is None:
             return self._respond(visit, self._process(visit))
@@ -208,6 +210,8 @@ class App:
     async def _act_out(self, fault: Fault, visit: _Visit) -> web.StreamResponse:
         if fault.delay:
             await asyncio.sleep(fault.delay)
+            if self._is_forgotten(visit):
+                return NoAnswer()
         if fault.before is not None:
             fault.before(self._emulator)
         reply = self._process(visit) if fault.processes else Reply(status=0)
@@ -220,6 +224,10 @@ class App:
         if fault.truncate is None:
             return response
         return await send_part(visit.request, response, fault.truncate)
+
+    def _is_forgotten(self, visit: _Visit) -> bool:
+        """Return whether `reset()` came meanwhile: the request belongs to an earlier life."""
+        return not self.ledger.knows(visit.number)
 
     def _respond(self, visit: _Visit, reply: Reply) -> web.Response:
         self.ledger.note(visit.number, status=reply.status)

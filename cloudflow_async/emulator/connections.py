@@ -29,7 +29,7 @@ class Connection(web.RequestHandler):
     def __init__(self, server: ConnectionServer, **options: Any) -> None:
         super().__init__(server, **options)
         self._server = server
-        self.number = server.next_number()
+        self.number: int = server.next_number()
 
     @staticmethod
     def number_of(request: web.BaseRequest) -> int:

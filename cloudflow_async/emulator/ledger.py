@@ -59,6 +59,10 @@ class Ledger:
         self._entries[self._next] = entry
         return self._next
 
+    def knows(self, number: int) -> bool:
+        """Return whether an entry is still there."""
+        return number in self._entries
+
     def note(self, number: int, **changes: Any) -> None:
         """Change an entry; one that has been cleared away meanwhile stays away."""
         if number in self._entries:

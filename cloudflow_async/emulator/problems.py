@@ -56,10 +56,10 @@ class Problem(Exception):  # noqa: N818 - it is an answer on its way out, not a 
         """Fill in the status's own code and message where none is given."""
         super().__init__(message)
         self.status = status
-        self.error = envelope(
+        self.error: dict[str, Any] = envelope(
             status, code=code, message=message, field=field, retry_after=retry_after
         )
-        self.headers = dict(headers or {})
+        self.headers: dict[str, str] = dict(headers or {})
 
     def reply(self, request_id: str) -> Reply:
         """Return the answer, with the id that the request was given."""

@@ -13,7 +13,7 @@ import pytest
 from cloudflow_async.emulator import Emulator, EmulatorLimits, Fault
 from cloudflow_async.emulator.keys import SCOPES
 from cloudflow_async.emulator.routes import ROUTES
-from tests.emulator.conftest import NOON, Answer, Api, Clock
+from tests.emulator.conftest import NOON, Answer, Api, Clock, until
 
 RATE_HEADERS = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
 
@@ -374,6 +374,26 @@ async def test_the_limiter_stands_before_the_faults(api: Api, emulator: Emulator
     hit = await api("GET", "/workflows", key=emulator.add_key())
 
     assert (refused.status, hit.status) == (429, 500)
+
+
+@pytest.mark.virtual_time
+async def test_a_delayed_request_does_not_outlive_a_reset(api: Api, emulator: Emulator) -> None:
+    """What was held back when everything was forgotten acts on nothing that comes after."""
+    emulator.inject(Fault(delay=60))
+    held = asyncio.ensure_future(
+        api("POST", "/webhooks", json={"url": "https://x.example", "events": ["workflow.failed"]})
+    )
+    await until(lambda: len(emulator.requests) == 1)
+    emulator.reset()
+
+    with pytest.raises(aiohttp.ServerDisconnectedError):
+        await held
+
+    again = await api(
+        "POST", "/webhooks", json={"url": "https://x.example", "events": ["workflow.failed"]}
+    )
+    assert again.status == 201
+
 
 
 @pytest.mark.virtual_time
