@@ -13,9 +13,7 @@ import operator
 import types
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final, TypeVar, Union, get_args, get_origin
-
-import cattrs
+from typing import TYPE_CHECKING, Any, Final, TypeVar, Union, get_args, get_origin
 
 from .columns import (
     ABSENT,
@@ -33,6 +31,9 @@ from .encoding import dumps, encode
 from .errors import DecodeError
 from .fields import is_model, tag_of
 from .messages import Json
+
+if TYPE_CHECKING:
+    import cattrs
 
 __all__ = ["decode", "decode_list", "dumps", "encode"]
 
@@ -62,6 +63,11 @@ def decode(cls: type[T], value: Json, path: str = "") -> T:
     else:
         return instance
     raise _decode_error(path, problem)
+
+
+def prepare() -> None:
+    """Load what decoding needs, which takes some milliseconds, before an event loop waits."""
+    _converter()
 
 
 def decode_list(cls: type[T], rows: Json, path: str = "data") -> list[T]:
@@ -154,13 +160,18 @@ def _union_hook(cls: Any) -> Hook:
 
 
 def _hook(cls: Any) -> Hook:
-    hook = _converter.get_structure_hook(cls)
+    hook = _converter().get_structure_hook(cls)
     if not isinstance(hook, Hook):
         raise TypeError(f"no hook reads a column of {cls}")
     return hook
 
 
-def _make_converter() -> cattrs.Converter:
+@functools.cache
+def _converter() -> cattrs.Converter:
+    # An eighth of the time that importing this package would take, and of no use before the
+    # first client is made.
+    import cattrs  # noqa: PLC0415 - see above
+
     converter = cattrs.Converter(detailed_validation=False)
     for kind, hook in _KINDS.items():
         converter.register_structure_hook(kind, hook)
@@ -170,6 +181,3 @@ def _make_converter() -> cattrs.Converter:
     converter.register_structure_hook_factory(is_model, _model_hook)
     converter.register_unstructure_hook_func(is_model, encode)
     return converter
-
-
-_converter: Final = _make_converter()

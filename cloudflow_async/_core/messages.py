@@ -14,6 +14,7 @@ from .errors import DecodeError
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 """Any JSON value."""
 
+
 class Unset(enum.Enum):
     """The type of `UNSET`."""
 
@@ -160,7 +161,6 @@ class RateLimitStatus:
 
     paused_for: float
     """Seconds for which nothing leaves, because the server asked for a pause; else 0."""
-
 
 
 @attrs.frozen(kw_only=True)

@@ -111,7 +111,7 @@ def test_each_kind_of_field_is_decoded() -> None:
 def test_each_kind_of_field_is_encoded() -> None:
     """A model is encoded to what it was decoded from, by `encode` and by cattrs alike."""
     assert FULL == encode(LAMP)
-    assert FULL == codec._converter.unstructure(LAMP)
+    assert FULL == codec._converter().unstructure(LAMP)
 
 
 def test_absent_fields_take_their_defaults() -> None:

@@ -1,0 +1,229 @@
+"""What the clients of all APIs have in common: they own a session, and give views of it."""
+
+from __future__ import annotations
+
+import copy
+import platform
+import re
+import ssl
+from collections.abc import Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import attrs
+
+from .auth import AnonymousAuth, Auth
+from .codec import prepare
+from .errors import InvalidArgumentError
+from .limiter import Limiter, LocalLimiter
+from .limits import RateLimits
+from .messages import UNSET, RateLimitStatus, Response, Statistics, Unset
+from .paging import check_int
+from .resource import QueryValue, make_request
+from .retry import RetryPolicy
+from .session import Options, Session
+from .transport import LARGEST_BODY, AiohttpTransport
+from .urls import check_base_url, check_header, check_path
+from .version import VERSION
+
+if TYPE_CHECKING:
+    import aiohttp
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_HEADER_NAME = re.compile(r"[A-Za-z0-9-]+")
+_OURS = frozenset(
+    {"authorization", "x-api-key", "cookie", "host", "content-length", "transfer-encoding"}
+)
+
+
+class Client:
+    """Owns a session; its resources send through it.
+
+    Constructing one does no I/O and needs no event loop; the pool opens at first use, or on
+    entering ``async with``, whose end closes it.
+    """
+
+    def __init__(  # noqa: PLR0913 - each is an option of its own, all have a default
+        self,
+        auth: Auth,
+        *,
+        base_url: str,
+        limiter: Limiter | None = None,
+        retry: RetryPolicy | None = None,
+        timeout: float = 30.0,
+        deadline: float | None = None,
+        max_wait: float | None = None,
+        max_connections: int = 20,
+        max_response_bytes: int = LARGEST_BODY,
+        http: aiohttp.ClientSession | None = None,
+        user_agent: str | None = None,
+        follow_redirects: bool = False,
+        trust_env: bool = False,
+        ssl_context: ssl.SSLContext | None = None,
+        allow_insecure_http: bool = False,
+    ) -> None:
+        check_int("max_connections", max_connections, 1)
+        check_int("max_response_bytes", max_response_bytes, 1)
+        self._base_url = check_base_url(base_url, allow_insecure_http=allow_insecure_http)
+        prepare()
+        transport = AiohttpTransport(
+            self._base_url,
+            max_connections=max_connections,
+            max_body=max_response_bytes,
+            http=http,
+            user_agent=_user_agent(user_agent),
+            trust_env=trust_env,
+            ssl_context=ssl_context,
+        )
+        if limiter is None:
+            limiter = LocalLimiter(_limits_of(auth), max_in_flight=max_connections)
+        self._session = Session(
+            base_url=self._base_url, transport=transport, limiter=limiter, auth=auth
+        )
+        self._owns_session = True
+        self._use(
+            Options(
+                timeout=timeout,
+                deadline=deadline,
+                max_wait=max_wait,
+                retry=RetryPolicy() if retry is None else retry,
+                follow_redirects=follow_redirects,
+            )
+        )
+
+    def _use(self, options: Options) -> None:
+        """Make the resources of this client, or view, send with these options."""
+        self._options = options
+
+    def __repr__(self) -> str:
+        state = "closed" if self._session.closed else "open"
+        return f"<{type(self).__name__} {self._base_url} {self._session.auth!r} {state}>"
+
+    async def __aenter__(self) -> Self:
+        self._session.bind()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the pool; idempotent.
+
+        Calls that wait end at once with `ClientClosedError`, those on the wire have 5 seconds.
+        A view made by `with_options` closes nothing.
+
+        Raises:
+            WrongLoopError: It is in use on another event loop that still runs.
+        """
+        if self._owns_session:
+            await self._session.close()
+
+    @property
+    def base_url(self) -> str:
+        """Where requests go, without a trailing slash."""
+        return self._base_url
+
+    @property
+    def rate_limit(self) -> RateLimitStatus:
+        """Where this client stands with its rate limit."""
+        return self._session.rate_limit()
+
+    def statistics(self) -> Statistics:
+        """Return counters since the client was made."""
+        return self._session.statistics()
+
+    def with_options(
+        self,
+        *,
+        timeout: float | Unset = UNSET,
+        deadline: float | Unset | None = UNSET,
+        max_wait: float | Unset | None = UNSET,
+        retry: RetryPolicy | Unset = UNSET,
+        retry_unsafe: bool | Unset = UNSET,
+    ) -> Self:
+        """Return a view with other options that shares pool, limiter and credential.
+
+        Args:
+            timeout: Seconds for one attempt on the wire.
+            deadline: Seconds for a whole call; None: no bound.
+            max_wait: Most seconds to wait for the rate limit; 0 fails at once; None: no bound.
+            retry: How often and how patiently to try again.
+            retry_unsafe: Send a POST or PATCH again although it may have been applied.
+        """
+        changes: dict[str, Any] = {
+            "timeout": timeout,
+            "deadline": deadline,
+            "max_wait": max_wait,
+            "retry": retry,
+            "retry_unsafe": retry_unsafe,
+        }
+        given = {name: value for name, value in changes.items() if value is not UNSET}
+        return self._view(attrs.evolve(self._options, **given))
+
+    def _view(self, options: Options) -> Self:
+        view = copy.copy(self)
+        view._owns_session = False  # noqa: SLF001 - one of our own
+        view._use(options)  # noqa: SLF001 - the same
+        return view
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, QueryValue] | None = None,
+        json: object = UNSET,
+        headers: Mapping[str, str] | None = None,
+    ) -> Response:
+        """Send a request that has no method of its own, with the same waits and retries.
+
+        Args:
+            method: HTTP method.
+            path: Path below the base URL, such as ``/workflows``; it is sent as it is.
+            params: Query parameters; those that are None are left out.
+            json: Body; any JSON value or one of the models.
+            headers: Further headers; the credential's own are refused.
+
+        Returns:
+            The answer, if its status is 200 to 299.
+
+        Raises:
+            InvalidArgumentError: Method, path, parameters, body or headers cannot be sent.
+        """
+        if method.upper() not in _METHODS:
+            raise InvalidArgumentError(f"{method!r} is none of {', '.join(sorted(_METHODS))}.")
+        request = make_request(
+            method.upper(),
+            check_path(path),
+            segments={},
+            query=(params or {}).items(),
+            body=json,
+            headers=_check_headers(headers or {}),
+            expects_json=False,
+        )
+        return await self._session.send(request, self._options)
+
+
+def _limits_of(auth: Auth) -> RateLimits | None:
+    return RateLimits.unauthenticated() if isinstance(auth, AnonymousAuth) else None
+
+
+def _user_agent(given: str | None) -> str:
+    if given is not None:
+        return check_header("user_agent", given)
+    return f"cloudflow-async/{VERSION} Python/{platform.python_version()}"
+
+
+def _check_headers(headers: Mapping[str, str]) -> Mapping[str, str]:
+    for name, value in headers.items():
+        if not _HEADER_NAME.fullmatch(name):
+            raise InvalidArgumentError("A header's name has only letters, digits and hyphens.")
+        if name.lower() in _OURS:
+            raise InvalidArgumentError(f"The header {name} is set by the client itself.")
+        check_header(f"The header {name}", value)
+    return headers

@@ -1,0 +1,49 @@
+"""Turn the JSON of one page into a `Page`: one function for each style that an API uses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias, TypeVar
+
+from .codec import decode_list
+from .errors import DecodeError
+from .messages import Json
+from .paging import Page
+
+T = TypeVar("T")
+
+PageStyle: TypeAlias = Callable[[type[T], Json, int, int], Page[T]]
+"""From the class of the rows, the JSON, the offset and the limit asked for."""
+
+
+def offset_envelope(cls: type[T], value: Json, offset: int, limit: int) -> Page[T]:
+    """Read ``{"data": [...], "pagination": {...}}`` (API document: Pagination)."""
+    envelope = value if isinstance(value, dict) else {}
+    rows = envelope.get("data")
+    if not isinstance(rows, list):
+        raise DecodeError("The answer has no list named 'data'.", path="data")
+    about = envelope.get("pagination")
+    about = about if isinstance(about, dict) else {}
+    total = _count(about, "total")
+    told_offset, told_limit = _count(about, "offset"), _count(about, "limit")
+    has_more = about.get("has_more")
+    if not isinstance(has_more, bool):
+        has_more = len(rows) >= limit if total is None else offset + len(rows) < total
+    return Page(
+        items=tuple(decode_list(cls, rows, path="data")),
+        offset=offset if told_offset is None else told_offset,
+        limit=limit if told_limit is None else told_limit,
+        total=total,
+        has_more=has_more,
+    )
+
+
+def _count(about: dict[str, Json], name: str) -> int | None:
+    value = about.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise DecodeError(
+            f"Expected a whole number, got {type(value).__name__}.", path=f"pagination.{name}"
+        )
+    return value

@@ -1,0 +1,166 @@
+"""Turn a method call into a `Request`, and its answer into objects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypeAlias, TypeVar
+
+from .codec import decode
+from .encoding import dumps
+from .errors import DecodeError, InvalidArgumentError
+from .instants import format_instant
+from .messages import UNSET, Json, Request, Response
+from .page_styles import PageStyle, offset_envelope
+from .paging import LARGEST_PAGE, Page, Pages
+from .session import SAFE, Options, Session
+from .urls import target
+
+T = TypeVar("T")
+
+QueryValue: TypeAlias = "str | int | bool | datetime | Sequence[str] | None"
+"""What a query parameter may be; None leaves it out, a sequence is joined by commas."""
+
+Query: TypeAlias = Iterable[tuple[str, QueryValue]]
+Segments: TypeAlias = Mapping[str, str]
+
+_JSON_BODY = {"Content-Type": "application/json"}
+
+
+class Resource:
+    """The endpoints of one noun of an API."""
+
+    page_style: PageStyle[Any] = staticmethod(offset_envelope)
+
+    def __init__(self, session: Session, options: Options) -> None:
+        self._session = session
+        self._options = options
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+    async def _ask(
+        self,
+        cls: type[T],
+        method: str,
+        path: str,
+        *,
+        segments: Segments | None = None,
+        query: Query = (),
+        body: object = UNSET,
+    ) -> T:
+        """Send a request and return its answer as an object of `cls`."""
+        request = make_request(method, path, segments=segments or {}, query=query, body=body)
+        response = await self._session.send(request, self._options)
+        try:
+            return decode(cls, response.json())
+        except DecodeError as error:
+            _complete(error, request, response)
+            raise
+
+    async def _tell(
+        self,
+        method: str,
+        path: str,
+        *,
+        segments: Segments | None = None,
+        body: object = UNSET,
+    ) -> Response:
+        """Send a request whose answer need not be JSON."""
+        request = make_request(method, path, segments=segments or {}, body=body, expects_json=False)
+        return await self._session.send(request, self._options)
+
+    def _list(
+        self,
+        cls: type[T],
+        path: str,
+        *,
+        segments: Segments | None = None,
+        query: Query = (),
+        page_size: int = LARGEST_PAGE,
+        max_items: int | None = None,
+        start: int = 0,
+        prefetch: int = 1,
+    ) -> Pages[T]:
+        """Return a list that is read when somebody iterates over it."""
+        filters = encode_query(query)
+        # Bad ids and filters are refused here, where the list is asked for.
+        filtered = target(path, segments or {}, filters) + ("&" if filters else "?")
+
+        async def fetch(offset: int, limit: int) -> Page[T]:
+            window = f"limit={limit}&offset={offset}"
+            request = Request(method="GET", path=path, target=filtered + window)
+            response = await self._session.send(request, self._options)
+            try:
+                return self.page_style(cls, response.json(), offset, limit)
+            except DecodeError as error:
+                _complete(error, request, response)
+                raise
+
+        return Pages(
+            fetch, page_size=page_size, max_items=max_items, start=start, prefetch=prefetch
+        )
+
+
+def make_request(
+    method: str,
+    path: str,
+    *,
+    segments: Segments,
+    query: Query = (),
+    body: object = UNSET,
+    headers: Mapping[str, str] | None = None,
+    expects_json: bool = True,
+) -> Request:
+    """Return the request for a path template.
+
+    Raises:
+        InvalidArgumentError: A path parameter, query value or body cannot be sent.
+    """
+    text = None if body is UNSET else dumps(body)
+    extra = dict(headers or {})
+    return Request(
+        method=method,
+        path=path,
+        target=target(path, segments, encode_query(query)),
+        body=text,
+        headers=extra if text is None else {**_JSON_BODY, **extra},
+        expects_json=expects_json,
+    )
+
+
+def encode_query(query: Query) -> list[tuple[str, str]]:
+    """Return query parameters as text, without those that are None.
+
+    Raises:
+        InvalidArgumentError: A value is of a type that no parameter has.
+    """
+    return [(name, _query_text(name, value)) for name, value in query if value is not None]
+
+
+def _query_text(name: str, value: QueryValue) -> str:
+    if isinstance(value, str):
+        # Of an enum that is also a str, str() would give "Color.RED".
+        return str.__str__(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, datetime):
+        return format_instant(value)
+    if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
+        return ",".join(value)
+    raise InvalidArgumentError(
+        f"{name} must be a str, int, bool, datetime or a list of str, not {type(value).__name__}."
+    )
+
+
+def json_of(response: Response) -> Json:
+    """Return an answer that need not have a body: its JSON, or None."""
+    return response.json() if response.body else None
+
+
+def _complete(error: DecodeError, request: Request, response: Response) -> None:
+    error.request_id = response.request_id
+    error.attempts = response.attempts
+    error.may_have_been_applied = request.method not in SAFE

@@ -1,0 +1,451 @@
+"""The session manager: owns pool, limiter, auth and retry, and sends a request until it is done.
+
+`send` is the retry loop, `_send_once` one attempt: wait for a slot, sign (after the wait, which
+can outlast a token), exchange, note what the answer says of the rate limit, read it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Mapping
+from urllib.parse import urljoin
+
+import attrs
+
+from .auth import Auth
+from .errors import (
+    AuthenticationError,
+    ClientClosedError,
+    CloudFlowError,
+    CrossOriginError,
+    DeadlineExceededError,
+    InvalidArgumentError,
+    NotFoundError,
+    OutcomeUnknownError,
+    RateLimitedError,
+    UnexpectedRedirectError,
+    WrongLoopError,
+)
+from .limiter import Limiter, Permit
+from .messages import RateLimitSeen, RateLimitStatus, Reply, Request, Response, Statistics
+from .retry import REPEATABLE, RetryBudget, RetryPolicy, is_throttle, leaves_open
+from .transport import Transport
+from .urls import same_origin_path
+from .wire import read, read_rate_limit
+
+_LOG = logging.getLogger("cloudflow_async")
+_CLOSE_GRACE = 5.0
+_MOST_HOPS = 3
+_PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep
+
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+"""Methods that change nothing (RFC 9110, 9.2.1)."""
+
+
+@attrs.frozen(kw_only=True)
+class Options:
+    """How a call behaves; `CloudFlow.with_options` changes them."""
+
+    timeout: float = 30.0
+    """Seconds for one attempt on the wire, connecting and reading included."""
+
+    deadline: float | None = None
+    """Seconds for the whole call: waits, retries and token refresh included; None: no bound."""
+
+    max_wait: float | None = None
+    """Most seconds to wait for the rate limit; 0 fails at once; None waits as long as it takes."""
+
+    retry: RetryPolicy = attrs.field(factory=RetryPolicy)
+    """How often and how patiently to try again."""
+
+    retry_unsafe: bool = False
+    """Whether a POST or PATCH is sent again although it may have been applied."""
+
+    follow_redirects: bool = False
+    """Whether a GET follows up to three redirects below the base URL; never elsewhere."""
+
+    def __attrs_post_init__(self) -> None:
+        if not (_is_number(self.timeout) and self.timeout > 0):
+            raise InvalidArgumentError("timeout must be more than 0 seconds.")
+        if self.deadline is not None and not (_is_number(self.deadline) and self.deadline > 0):
+            raise InvalidArgumentError("deadline must be more than 0 seconds, or None.")
+        if self.max_wait is not None and not (_is_number(self.max_wait) and self.max_wait >= 0):
+            raise InvalidArgumentError("max_wait must be at least 0 seconds, or None.")
+
+
+@attrs.define(eq=False, kw_only=True)
+class _Call:
+    """One call on its way through its attempts."""
+
+    request: Request
+    options: Options
+    deadline_at: float | None
+    repeatable: bool
+    scope: asyncio.Timeout
+    attempts: int = 0
+    permit: Permit | None = None
+    signed: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+    on_wire: bool = False
+
+    lost: bool = False
+    """Whether an attempt ended so that it may have been carried out."""
+
+    location: str | None = None
+    hops: int = 0
+    renewed: bool = False
+
+    spent: int = 0
+    """What the last retry cost the retry budget."""
+
+
+class Session:
+    """Sends requests; shared by all views and resources of one client.
+
+    Constructing it does no I/O and needs no event loop.  It belongs to the loop of its first
+    call; when that loop has ended, the next one gets a fresh pool, and limiter and credentials
+    go on.
+    """
+
+    def __init__(
+        self, *, base_url: str, transport: Transport, limiter: Limiter, auth: Auth
+    ) -> None:
+        self._base_url = base_url
+        self._transport = transport
+        self._limiter = limiter
+        self._auth = auth
+        self._budget = RetryBudget()
+        self._calls: set[_Call] = set()
+        self._idle: asyncio.Future[None] | None = None
+        self._closing = asyncio.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._closed = False
+        self._sent = 0
+        self._retries = 0
+        self._throttled = 0
+        self._site = _creation_site()
+
+    @property
+    def auth(self) -> Auth:
+        """The credential."""
+        return self._auth
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed
+
+    def __del__(self) -> None:
+        if not getattr(self, "_closed", True) and self._transport.is_open:
+            warnings.warn(
+                f"The client created at {self._site} was never closed; use 'async with', or "
+                "await its close().",
+                ResourceWarning,
+                source=self,
+                stacklevel=2,
+            )
+            self._transport.abandon()
+
+    def bind(self) -> asyncio.AbstractEventLoop:
+        """Return the running event loop, to which this session now belongs.
+
+        Raises:
+            ClientClosedError: It was closed.
+            WrongLoopError: It belongs to another loop, which has not ended.
+        """
+        if self._closed:
+            raise ClientClosedError("This client is closed; create another one.")
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:
+            self._rebind(loop)
+        return loop
+
+    async def send(self, request: Request, options: Options) -> Response:
+        """Send `request`, again where that is safe and can help, and return the answer.
+
+        Cancelling it frees its place in the line and its connection.
+
+        Raises:
+            CloudFlowError: As the call ended; see the tree in `errors`.
+        """
+        call = self._begin(request, options)
+        try:
+            async with call.scope:
+                return await self._send_until_done(call)
+        except TimeoutError as error:
+            if isinstance(error, CloudFlowError) or not call.scope.expired():
+                raise
+        finally:
+            self._end(call)
+        # Out of the block, for the timeout's own traceback goes down into aiohttp.
+        raise self._interrupted(call)
+
+    async def close(self) -> None:
+        """End waiting calls at once, those on the wire within 5 seconds, and close the pool.
+
+        Calls that are ended so raise `ClientClosedError`, as do all later ones.  A second
+        `close` waits for the first and does nothing.
+
+        Raises:
+            WrongLoopError: It belongs to another loop, which has not ended.
+        """
+        loop = asyncio.get_running_loop()
+        if not self._closed and loop is not self._loop:
+            self._rebind(loop)
+        self._closed = True
+        async with self._closing:
+            try:
+                await self._drain(loop)
+            finally:
+                self._interrupt(self._calls)
+                await self._transport.close()
+
+    def rate_limit(self) -> RateLimitStatus:
+        """Return where this session stands with its rate limit."""
+        return self._limiter.status()
+
+    def statistics(self) -> Statistics:
+        """Return counters since the session was made."""
+        status = self._limiter.status()
+        return Statistics(
+            requests=self._sent,
+            retries=self._retries,
+            throttled=self._throttled,
+            waiting=status.waiting,
+            in_flight=status.in_flight,
+            retry_tokens=self._budget.tokens,
+        )
+
+    async def _send_until_done(self, call: _Call) -> Response:
+        while True:
+            try:
+                response = await self._send_once(call)
+            except CloudFlowError as error:
+                if _was_deleted_before(call, error):
+                    return _deleted(call)
+                delay = await self._delay(call, error)
+            else:
+                self._budget.refund(call.spent)
+                return response
+            self._retries += 1
+            if delay > 0:
+                await asyncio.sleep(delay)
+
+    async def _send_once(self, call: _Call) -> Response:
+        call.permit = await self._limiter.acquire(max_wait=self._max_wait(call), again=call.permit)
+        seen: RateLimitSeen | None = None
+        try:
+            call.signed = await self._auth.sign(call.request)
+            reply = await self._exchange(call)
+            seen = read_rate_limit(reply)
+        finally:
+            self._limiter.observe(call.permit, seen)
+        return read(call.request, reply, call.attempts, call.signed)
+
+    async def _exchange(self, call: _Call) -> Reply:
+        if self._closed:
+            raise ClientClosedError("This client was closed.")
+        request = call.request
+        call.attempts += 1
+        self._sent += 1
+        call.on_wire = True
+        try:
+            reply = await self._transport.exchange(
+                request, {**request.headers, **call.signed}, timeout=call.options.timeout
+            )
+        except asyncio.CancelledError:
+            call.lost = True
+            raise
+        finally:
+            call.on_wire = False
+        self._throttled += reply.status == 429
+        call.location = reply.headers.get("Location")
+        if _LOG.isEnabledFor(logging.DEBUG):
+            _LOG.debug(
+                "%s %s -> %d, %.0f ms, attempt %d",
+                request.method,
+                request.path,
+                reply.status,
+                reply.elapsed * 1000,
+                call.attempts,
+            )
+        return reply
+
+    async def _delay(self, call: _Call, error: CloudFlowError) -> float:
+        """Return the seconds until the next attempt, or raise what the call ends with."""
+        call.lost = call.lost or leaves_open(error)
+        if self._closed:
+            raise _final(call, error)
+        if isinstance(error, AuthenticationError) and await self._renew(call):
+            return 0.0
+        if isinstance(error, UnexpectedRedirectError) and self._follow(call):
+            return 0.0
+        delay = call.options.retry.delay(
+            call.request.method, error, call.attempts, repeatable=call.repeatable
+        )
+        if delay is None:
+            raise _final(call, error)
+        self._check_wait(call, error, delay)
+        cost = self._budget.spend(error)
+        if cost is None:
+            raise _final(call, error)
+        call.spent = cost
+        _LOG.debug(
+            "%s %s: attempt %d failed (%s); again in %.2f s",
+            call.request.method,
+            call.request.path,
+            call.attempts,
+            type(error).__name__,
+            delay,
+        )
+        return delay
+
+    async def _renew(self, call: _Call) -> bool:
+        """Return whether a refused credential was replaced; it is tried once in a call."""
+        if call.renewed:
+            return False
+        call.renewed = True
+        try:
+            return await self._auth.renew(call.signed)
+        except CloudFlowError as error:
+            raise _final(call, error) from None
+
+    def _follow(self, call: _Call) -> bool:
+        """Return whether the call goes on where a redirect points to."""
+        allowed = call.options.follow_redirects and call.request.method in {"GET", "HEAD"}
+        if not allowed or not call.location or call.hops >= _MOST_HOPS:
+            return False
+        try:
+            url = urljoin(self._base_url + call.request.target, call.location)
+            target = same_origin_path(url, self._base_url)
+        except (CrossOriginError, ValueError):
+            return False
+        call.hops += 1
+        call.request = attrs.evolve(call.request, target=target)
+        return True
+
+    def _check_wait(self, call: _Call, error: CloudFlowError, delay: float) -> None:
+        """Raise if the wait before the next attempt is longer than the caller allows."""
+        left = self._left(call)
+        most = call.options.max_wait
+        if left is not None and delay >= left:
+            bound = f"would pass the deadline, in {left:.3g} s"
+        elif most is not None and delay > most and isinstance(error, RateLimitedError):
+            bound = f"is longer than max_wait, {most:.3g} s"
+        else:
+            return
+        refused = DeadlineExceededError(
+            f"{call.request.method} {call.request.path}: the wait for the "
+            f"{'rate limit' if is_throttle(error) else 'next attempt'} ({delay:.3g} s) {bound}. "
+            f"Last: {error}",
+            retry_after=delay,
+        )
+        raise _counted(call, refused) from error
+
+    def _max_wait(self, call: _Call) -> float | None:
+        left, most = self._left(call), call.options.max_wait
+        if left is None or most is None:
+            return left if most is None else most
+        return min(left, most)
+
+    def _left(self, call: _Call) -> float | None:
+        if call.deadline_at is None:
+            return None
+        return max(0.0, call.deadline_at - asyncio.get_running_loop().time())
+
+    def _begin(self, request: Request, options: Options) -> _Call:
+        loop = self.bind()
+        deadline_at = None if options.deadline is None else loop.time() + options.deadline
+        call = _Call(
+            request=request,
+            options=options,
+            deadline_at=deadline_at,
+            repeatable=options.retry_unsafe or request.method in REPEATABLE,
+            scope=asyncio.timeout_at(deadline_at),
+        )
+        self._calls.add(call)
+        return call
+
+    def _end(self, call: _Call) -> None:
+        self._calls.discard(call)
+        if self._idle is not None and not self._calls and not self._idle.done():
+            self._idle.set_result(None)
+
+    def _interrupted(self, call: _Call) -> CloudFlowError:
+        what = f"{call.request.method} {call.request.path}"
+        if self._closed and self._left(call) != 0:
+            return _counted(call, ClientClosedError(f"{what}: the client was closed meanwhile."))
+        return _counted(
+            call,
+            DeadlineExceededError(
+                f"{what}: not done within the deadline of {call.options.deadline:g} seconds, "
+                f"after {call.attempts} attempt(s)."
+            ),
+        )
+
+    async def _drain(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._interrupt({call for call in self._calls if not call.on_wire})
+        if self._calls:
+            self._idle = loop.create_future()
+            await asyncio.wait([self._idle], timeout=_CLOSE_GRACE)
+
+    def _interrupt(self, calls: set[_Call]) -> None:
+        for call in calls:
+            if not call.scope.expired():
+                call.scope.reschedule(asyncio.get_running_loop().time())
+
+    def _rebind(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._loop is not None:
+            if not self._loop.is_closed():
+                raise WrongLoopError(
+                    f"This client is in use on {self._loop!r} and cannot be used on {loop!r}; "
+                    "create one client for each event loop."
+                )
+            self._transport.abandon()
+            self._calls.clear()
+        self._loop = loop
+
+
+def _was_deleted_before(call: _Call, error: CloudFlowError) -> bool:
+    # A DELETE whose answer was lost and that now finds nothing has done its work.
+    return call.lost and call.request.method == "DELETE" and isinstance(error, NotFoundError)
+
+
+def _deleted(call: _Call) -> Response:
+    return Response(status=204, headers={}, body=b"", attempts=call.attempts, parsed=None)
+
+
+def _final(call: _Call, error: CloudFlowError) -> CloudFlowError:
+    """Return the error that a call ends with."""
+    error = _counted(call, error)
+    if call.request.method in REPEATABLE or not call.lost:
+        return error
+    unknown = OutcomeUnknownError(
+        f"{call.request.method} {call.request.path} may have been applied: it failed ({error}) "
+        "and was not sent again. Look before you repeat it.",
+        error=error,
+        attempts=call.attempts,
+    )
+    unknown.__cause__ = error
+    return unknown
+
+
+def _counted(call: _Call, error: CloudFlowError) -> CloudFlowError:
+    """Return `error` with what is known of the call's attempts."""
+    error.attempts = call.attempts
+    error.may_have_been_applied = call.lost and call.request.method not in SAFE
+    return error
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _creation_site() -> str:
+    frame = sys._getframe(1)  # noqa: SLF001 - inspect.stack() reads source files
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"

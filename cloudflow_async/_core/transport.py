@@ -1,0 +1,325 @@
+"""Send one request over one pooled connection: the only client code that opens sockets.
+
+What aiohttp does on its own account, and is stopped from here:
+
+- It hands bytes that a server wrote unasked on an idle connection to the next request, so
+  that all answers are shifted by one: `_Connector` drops such connections.
+- It sends a GET, PUT or DELETE again on a lost connection, which neither the attempt counter nor
+  the limiter would see: switched off.
+- It follows redirects with an ``X-API-Key`` header to other hosts, keeps cookies, and
+  decompresses a body of any size: switched off, ignored, and capped while it streams.
+- Its exceptions show URLs with their query and all headers, and cannot be pickled: each
+  becomes a `TransportError` that is not chained to it.
+"""
+
+# ruff: noqa: SLF001 - the guards need what aiohttp keeps to itself; no other file does
+
+from __future__ import annotations
+
+import asyncio
+import os
+import select
+import ssl
+import time
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import aiohttp
+from aiohttp.connector import Connection
+from yarl import URL
+
+from .errors import (
+    ClientClosedError,
+    CloudFlowError,
+    InvalidArgumentError,
+    RequestTimeoutError,
+    ResponseTooLargeError,
+    TransportError,
+)
+from .messages import Reply, Request
+
+LARGEST_BODY = 16 * 1024 * 1024
+"""Bytes of a decompressed body that are accepted, unless told otherwise."""
+
+LARGEST_ERROR_BODY = 64 * 1024
+"""Bytes of an error's body that are read."""
+
+_CONNECT_SHARE = 0.8
+_LONGEST_CONNECT = 10.0
+_KEEP_ALIVE = 15.0
+_DNS_CACHE = 60
+
+
+class Transport(Protocol):
+    """Exchanges one request for one reply."""
+
+    async def exchange(
+        self, request: Request, headers: Mapping[str, str], *, timeout: float
+    ) -> Reply:
+        """Send `request` once and return the whole answer, whatever its status.
+
+        Cancelling closes the connection and leaves nothing behind.
+
+        Raises:
+            TransportError: No complete answer came within `timeout` seconds.
+        """
+        ...
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a pool to close."""
+        ...
+
+    async def close(self) -> None:
+        """Close what this transport opened; a second call does nothing."""
+        ...
+
+    def abandon(self) -> None:
+        """Drop what an event loop that has ended left behind."""
+        ...
+
+
+class AiohttpTransport:
+    """The transport over aiohttp; its pool opens at first use.
+
+    Args:
+        base_url: What the target of each request is appended to.
+        max_connections: Size of the pool.
+        max_body: Bytes of a decompressed body that are accepted.
+        http: A caller's session, whose connector, trace configurations and `trust_env` are
+            used; it is never closed.  Its cookies and default headers are not sent.
+        user_agent: Value of the ``User-Agent`` header.
+        trust_env: Whether proxies and netrc files of the environment are used.
+        ssl_context: For servers with certificates of a private authority.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        max_connections: int = 20,
+        max_body: int = LARGEST_BODY,
+        http: aiohttp.ClientSession | None = None,
+        user_agent: str = "",
+        trust_env: bool = False,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
+        self._base_url = base_url
+        self._max_connections = max_connections
+        self._max_body = max_body
+        self._lent = http
+        self._headers = {
+            "Accept": "application/json",
+            # Brotli and zstd are not offered, even where aiohttp could read them: the cap on
+            # the body is tested for these two.
+            "Accept-Encoding": "gzip, deflate",
+            "User-Agent": user_agent,
+        }
+        self._trust_env = trust_env
+        self._ssl_context = ssl_context
+        self._http: aiohttp.ClientSession | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a pool to close."""
+        return self._http is not None
+
+    async def exchange(
+        self, request: Request, headers: Mapping[str, str], *, timeout: float
+    ) -> Reply:
+        """Send `request` once; see `Transport.exchange`."""
+        http = self._http
+        if http is None or http.closed:
+            http = self._open()
+        try:
+            async with asyncio.timeout(timeout):
+                return await self._exchange(http, request, headers, timeout)
+        except (aiohttp.ClientError, OSError, ValueError) as caught:
+            error = _translate(caught, request, timeout)
+        # Raised outside of the block, aiohttp's exception is not its context; and those who
+        # record tracebacks with local variables find no credential here.
+        del headers
+        raise error
+
+    async def close(self) -> None:
+        """Close the pool; a lent session stays open."""
+        http, self._http = self._http, None
+        if http is not None:
+            await http.close()
+
+    def abandon(self) -> None:
+        """Drop the pool without waiting; its sockets are closed, those of a lent one are not."""
+        http, self._http = self._http, None
+        if http is None:
+            return
+        connector = http.connector
+        http.detach()
+        if self._lent is None and connector is not None and self._loop is not None:
+            _drop_pool(connector, loop_ended=self._loop.is_closed())
+
+    async def _exchange(
+        self,
+        http: aiohttp.ClientSession,
+        request: Request,
+        headers: Mapping[str, str],
+        timeout: float,
+    ) -> Reply:
+        begun = time.perf_counter()
+        connect = min(_LONGEST_CONNECT, timeout * _CONNECT_SHARE)
+        async with http.request(
+            request.method,
+            URL(self._base_url + request.target, encoded=True),
+            headers=headers,
+            data=request.body,
+            allow_redirects=False,
+            timeout=aiohttp.ClientTimeout(total=None, connect=connect),
+        ) as answer:
+            body = await _read(answer, self._max_body)
+        return Reply(
+            status=answer.status,
+            headers=answer.headers,
+            body=body,
+            elapsed=time.perf_counter() - begun,
+        )
+
+    def _open(self) -> aiohttp.ClientSession:
+        lent = self._lent
+        if lent is not None and lent.closed:
+            raise ClientClosedError("The aiohttp session given as http= was closed by its owner.")
+        connector = self._connector() if lent is None else lent.connector
+        http = aiohttp.ClientSession(
+            connector=connector,
+            connector_owner=lent is None,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=self._trust_env if lent is None else lent.trust_env,
+            trace_configs=None if lent is None else lent.trace_configs,
+            headers=self._headers,
+        )
+        http._retry_connection = False
+        self._http = http
+        self._loop = asyncio.get_running_loop()
+        return http
+
+    def _connector(self) -> aiohttp.TCPConnector:
+        return _Connector(
+            limit=self._max_connections,
+            keepalive_timeout=_KEEP_ALIVE,
+            ttl_dns_cache=_DNS_CACHE,
+            ssl=True if self._ssl_context is None else self._ssl_context,
+        )
+
+
+class _Connector(aiohttp.TCPConnector):
+    """A pool that reuses no connection on which the server wrote something unasked."""
+
+    async def _get(self, key, traces):  # type: ignore[no-untyped-def]  # aiohttp's private types
+        while (connection := await super()._get(key, traces)) is not None:
+            if not _is_spoilt(connection):
+                break
+            connection.close()
+        return connection
+
+
+def _is_spoilt(connection: Connection) -> bool:
+    """Return whether an idle connection brought bytes or its end, read by the loop or not."""
+    protocol, transport = connection.protocol, connection.transport
+    if protocol is None or transport is None or protocol.should_close:
+        return True
+    socket = transport.get_extra_info("socket")
+    return socket is not None and _is_readable(socket.fileno())
+
+
+def _is_readable(descriptor: int) -> bool:
+    # select() takes no descriptor above 1023, and Windows has nothing else.
+    if not hasattr(select, "poll"):
+        return bool(select.select([descriptor], [], [], 0)[0])
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+async def _read(answer: aiohttp.ClientResponse, largest: int) -> bytes:
+    failed = answer.status >= 400
+    cap = LARGEST_ERROR_BODY if failed else largest
+    chunks: list[bytes] = []
+    size = 0
+    while chunk := await answer.content.readany():
+        size += len(chunk)
+        if size > cap:
+            answer.close()
+            if failed:
+                break
+            raise _TooLargeError(cap)
+        chunks.append(chunk)
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+class _TooLargeError(ValueError):
+    """A body exceeds its cap."""
+
+
+def _translate(caught: Exception, request: Request, timeout: float) -> CloudFlowError:
+    """Return the error of ours that an exception of aiohttp's or the system's stands for."""
+    call = f"{request.method} {request.path}"
+    if isinstance(caught, _TooLargeError):
+        return ResponseTooLargeError(
+            f"{call}: the answer is larger than {caught.args[0]} bytes.", retryable=False
+        )
+    if isinstance(caught, aiohttp.ConnectionTimeoutError):
+        return RequestTimeoutError(f"{call}: no connection in time.", sent=False)
+    if isinstance(caught, TimeoutError):
+        return RequestTimeoutError(f"{call}: no complete answer within {timeout:g} seconds.")
+    if isinstance(caught, aiohttp.ClientConnectorError | aiohttp.ClientHttpProxyError):
+        return _not_connected(caught, call)
+    if isinstance(caught, ValueError):
+        return InvalidArgumentError(f"{call}: its URL or a header of it cannot be sent.")
+    return TransportError(f"{call}: the connection failed ({_reason(caught)}).")
+
+
+def _not_connected(
+    caught: aiohttp.ClientConnectorError | aiohttp.ClientHttpProxyError, call: str
+) -> TransportError:
+    if isinstance(caught, aiohttp.ClientHttpProxyError):
+        reason, retryable = f"the proxy answered {caught.status}", caught.status >= 500
+    elif isinstance(caught, aiohttp.ClientConnectorCertificateError):
+        reason, retryable = "its certificate is not trusted", False
+    elif isinstance(caught, aiohttp.ClientSSLError):
+        reason, retryable = "the TLS handshake failed", False
+    else:
+        reason, retryable = _reason(caught), True
+    return TransportError(f"{call}: cannot connect ({reason}).", sent=False, retryable=retryable)
+
+
+def _reason(caught: Exception) -> str:
+    # Only what cannot hold a header or a query: the system's own words, or the type's name.
+    inner = getattr(caught, "os_error", caught)
+    if not isinstance(inner, OSError) or not inner.errno:
+        return type(caught).__name__
+    # Errors of a name look-up have negative numbers, and words of their own.
+    return os.strerror(inner.errno) if inner.errno > 0 else str(inner.strerror)
+
+
+def _drop_pool(connector: aiohttp.BaseConnector, *, loop_ended: bool) -> None:
+    """Close a pool's sockets at once, and leave nothing that warns of being unclosed."""
+    pool: Any = connector  # aiohttp can only close it while its loop runs
+    idle = [protocol for queue in pool._conns.values() for protocol, _ in queue]
+    for protocol in [*pool._acquired, *idle]:
+        if loop_ended:
+            _close_socket(protocol.transport)
+        else:
+            protocol.abort()
+    pool._conns.clear()
+    pool._acquired.clear()
+    pool._closed = True
+
+
+def _close_socket(transport: Any) -> None:
+    # asyncio's transports cannot close themselves once their loop is closed, and would warn.
+    tls = getattr(transport, "_ssl_protocol", None)
+    if tls is not None:
+        transport._closed = True
+        transport = tls._transport
+    if (socket := getattr(transport, "_sock", None)) is not None:
+        socket.close()
+        transport._sock = None

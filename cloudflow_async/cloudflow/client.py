@@ -1,0 +1,126 @@
+"""The client of the CloudFlow API."""
+
+from __future__ import annotations
+
+import ssl
+from typing import TYPE_CHECKING, Final
+
+from cloudflow_async._core.auth import ApiKeyAuth, Auth
+from cloudflow_async._core.client import Client
+from cloudflow_async._core.errors import InvalidArgumentError
+from cloudflow_async._core.limiter import Limiter
+from cloudflow_async._core.retry import RetryPolicy
+from cloudflow_async._core.session import Options
+from cloudflow_async._core.transport import LARGEST_BODY
+
+from .analytics import Analytics
+from .pipelines import Pipelines
+from .webhooks import Webhooks
+from .workflows import Workflows
+
+if TYPE_CHECKING:
+    import aiohttp
+
+BASE_URL: Final = "https://api.cloudflow.io/v2"
+"""API document: Overview."""
+
+
+class CloudFlow(Client):
+    """The client of the CloudFlow API: ``async with CloudFlow("cf_live_...") as cf``.
+
+    Use one client for the whole life of an application: it owns the pool of connections and the
+    budget of requests.  Constructing it does no I/O and needs no running event loop.
+
+    Args:
+        api_key: An API key; short for ``auth=ApiKeyAuth(api_key)``.
+        auth: Another credential.  Without either, the key is read from the environment variable
+            ``CLOUDFLOW_API_KEY`` when it is first needed.
+        base_url: Where the API is; https, or http on loopback.
+        limiter: Decides when a request may leave.  None: a `LocalLimiter` with the documented
+            limits, and `max_connections` requests in flight at most.
+        retry: How often and how patiently to try again; None: `RetryPolicy()`.
+        timeout: Seconds for one attempt on the wire.
+        deadline: Seconds for a whole call with its waits and retries; None: no bound.
+        max_wait: Most seconds that a call waits for the rate limit; 0 fails at once; None: no
+            bound.
+        max_connections: Most connections, and most requests in flight.
+        max_response_bytes: Bytes of a decompressed answer that are accepted.
+        http: A session of your own whose connector, trace configurations and `trust_env` are
+            used; it is never closed.  What it adds to requests (headers, cookies) is not sent.
+            Its pool lacks one guard of ours: a connection on which a server wrote unasked is
+            not dropped.
+        user_agent: Value of the ``User-Agent`` header; None names this package.
+        follow_redirects: Whether a GET follows redirects; only ever below the base URL.
+        trust_env: Whether proxies and netrc of the environment are used.
+        ssl_context: For a server whose certificate is signed by a private authority.
+        allow_insecure_http: Accept plain http beyond loopback: credentials are then readable on
+            the way.
+
+    Raises:
+        InvalidArgumentError: An argument cannot be used.
+    """
+
+    workflows: Workflows
+    """List, get, create, update, delete and trigger workflows."""
+
+    pipelines: Pipelines
+    """Executions of pipelines."""
+
+    analytics: Analytics
+    """Metrics of workflows."""
+
+    webhooks: Webhooks
+    """Webhook endpoints."""
+
+    def __init__(  # noqa: PLR0913 - each is an option of its own, all have a default
+        self,
+        api_key: str | None = None,
+        *,
+        auth: Auth | None = None,
+        base_url: str = BASE_URL,
+        limiter: Limiter | None = None,
+        retry: RetryPolicy | None = None,
+        timeout: float = 30.0,
+        deadline: float | None = None,
+        max_wait: float | None = None,
+        max_connections: int = 20,
+        max_response_bytes: int = LARGEST_BODY,
+        http: aiohttp.ClientSession | None = None,
+        user_agent: str | None = None,
+        follow_redirects: bool = False,
+        trust_env: bool = False,
+        ssl_context: ssl.SSLContext | None = None,
+        allow_insecure_http: bool = False,
+    ) -> None:
+        super().__init__(
+            _choose(api_key, auth),
+            base_url=base_url,
+            limiter=limiter,
+            retry=retry,
+            timeout=timeout,
+            deadline=deadline,
+            max_wait=max_wait,
+            max_connections=max_connections,
+            max_response_bytes=max_response_bytes,
+            http=http,
+            user_agent=user_agent,
+            follow_redirects=follow_redirects,
+            trust_env=trust_env,
+            ssl_context=ssl_context,
+            allow_insecure_http=allow_insecure_http,
+        )
+
+    def _use(self, options: Options) -> None:
+        super()._use(options)
+        self.workflows = Workflows(self._session, options)
+        self.pipelines = Pipelines(self._session, options)
+        self.analytics = Analytics(self._session, options)
+        self.webhooks = Webhooks(self._session, options)
+
+
+def _choose(api_key: str | None, auth: Auth | None) -> Auth:
+    if api_key is not None and auth is not None:
+        raise InvalidArgumentError("Give either api_key or auth, not both.")
+    if api_key is not None:
+        return ApiKeyAuth(api_key)
+    return ApiKeyAuth.from_environment() if auth is None else auth

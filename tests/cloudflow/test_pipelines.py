@@ -1,0 +1,77 @@
+"""Every endpoint of pipelines, over real sockets against the emulator."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from cloudflow_async import CloudFlow, InvalidArgumentError, NotFoundError
+from cloudflow_async.emulator import Emulator
+
+
+async def test_executions(cf: CloudFlow, emulator: Emulator) -> None:
+    """All filters reach the server; rows are typed, and a running one has no end."""
+    pipeline_id = emulator.add_pipeline("pipe_4x9k2m")
+    emulator.add_executions(pipeline_id, 2, started_at=datetime(2026, 1, 21, tzinfo=UTC))
+    [running] = emulator.add_executions(
+        pipeline_id, 1, status="running", started_at=datetime(2026, 1, 22, tzinfo=UTC)
+    )
+    emulator.add_executions(pipeline_id, 3, started_at=datetime(2026, 1, 25, tzinfo=UTC))
+
+    rows = await cf.pipelines.executions(
+        pipeline_id,
+        status="running",
+        start_date=datetime(2026, 1, 20, tzinfo=UTC),
+        end_date=datetime(2026, 1, 23, tzinfo=UTC),
+    )
+
+    assert [running] == [row.id for row in rows]
+    assert (None, None) == (rows[0].completed_at, rows[0].duration_ms)
+    assert "/v2/pipelines/pipe_4x9k2m/executions" == emulator.requests[-1].path
+    assert "2026-01-20T00:00:00Z" == dict(emulator.requests[-1].query)["start_date"]
+
+
+async def test_id_that_is_no_segment(cf: CloudFlow, emulator: Emulator) -> None:
+    """An id that would leave its place in the path is refused where the list is asked for."""
+    with pytest.raises(InvalidArgumentError, match="pipeline_id"):
+        cf.pipelines.executions("..")
+
+    assert [] == emulator.requests
+
+
+async def test_fan_out(cf: CloudFlow, emulator: Emulator) -> None:
+    """Every execution of every pipeline comes once; the report counts them."""
+    ids = emulator.seed_history(pipelines=5)
+
+    async with cf.pipelines.fan_out([*ids, ids[0]]) as history:
+        rows = [row async for row in history]
+
+    assert len(rows) == len({row.id for row in rows}) == history.report.rows
+    assert sorted(ids) == sorted(history.report.lists)
+    for pipeline_id, report in history.report.lists.items():
+        assert report.rows == report.total == sum(row.pipeline_id == pipeline_id for row in rows)
+
+
+async def test_fan_out_with_a_failure(cf: CloudFlow, emulator: Emulator) -> None:
+    """One unknown pipeline ends the iteration, or with "collect" leaves the others whole."""
+    ids = [*emulator.seed_history(pipelines=3), "pipe_unknown"]
+
+    async with cf.pipelines.fan_out(ids, on_error="collect") as history:
+        async for _ in history:
+            pass
+
+    assert (3, ["pipe_unknown"]) == (history.report.done, list(history.report.failures))
+    async with cf.pipelines.fan_out(ids) as history:
+        with pytest.raises(NotFoundError):
+            async for _ in history:
+                pass
+
+
+def test_fan_out_with_bad_filters() -> None:
+    """A filter that cannot be sent is refused once, where the fan-out is made."""
+    with pytest.raises(InvalidArgumentError, match="no time zone"):
+        CloudFlow("cf_test_key").pipelines.fan_out(
+            ["pipe_4x9k2m"],
+            start_date=datetime(2026, 1, 1),  # noqa: DTZ001 - the point
+        )

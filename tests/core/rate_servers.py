@@ -1,0 +1,230 @@
+"""Servers that count requests, simulated without a socket, and a loop that calls them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import random
+from collections import deque
+from collections.abc import Callable, Mapping
+from email.utils import formatdate
+from typing import Literal, Protocol
+
+import attrs
+
+from cloudflow_async._core.errors import CloudFlowError
+from cloudflow_async._core.limiter import LocalLimiter, Permit
+from cloudflow_async._core.messages import Reply, Request
+from cloudflow_async._core.retry import RetryPolicy
+from cloudflow_async._core.wire import read, read_rate_limit
+
+EPOCH = 1_769_251_500.0
+"""Unix time of a server's start: 2026-01-24T10:45:00Z, the beginning of a minute."""
+
+PER = 60.0
+REQUESTS = 100
+BURST = 150
+
+REQUEST = Request(method="GET", path="/workflows", target="/workflows")
+
+Hint = Literal["body", "header", "html"]
+
+
+class Count(Protocol):
+    """One way to count requests; times are Unix seconds of the server."""
+
+    def left(self, now: float) -> int:
+        """Return how many requests would be accepted now."""
+
+    def take(self, now: float) -> None:
+        """Count one."""
+
+    def free_at(self, now: float) -> float:
+        """Return when one more is accepted, when none is left."""
+
+    def whole_at(self, now: float) -> float:
+        """Return when the budget is whole again."""
+
+
+@attrs.define
+class TokenBucket:
+    """150 at once, 100 more in 60 seconds."""
+
+    tokens: float = BURST
+    filled_at: float = 0.0
+
+    def left(self, now: float) -> int:
+        """Return the whole tokens."""
+        self.tokens = min(BURST, self.tokens + (now - self.filled_at) * REQUESTS / PER)
+        self.filled_at = now
+        return math.floor(self.tokens + 1e-7)
+
+    def take(self, now: float) -> None:
+        """Take a token."""
+        self.tokens -= 1
+
+    def free_at(self, now: float) -> float:
+        """Return when the next token is there."""
+        return now + (1 - self.tokens) * PER / REQUESTS
+
+    def whole_at(self, now: float) -> float:
+        """Return when all tokens are there."""
+        return now + (BURST - self.tokens) * PER / REQUESTS
+
+
+@attrs.define
+class FixedWindow:
+    """100 in each window, aligned to the minute or begun by a request."""
+
+    aligned: bool = True
+    began_at: float = -math.inf
+    used: int = 0
+
+    def left(self, now: float) -> int:
+        """Return what is left of the window."""
+        if now >= self.began_at + PER:
+            self.began_at, self.used = (now // PER * PER if self.aligned else now), 0
+        return REQUESTS - self.used
+
+    def take(self, now: float) -> None:
+        """Count in this window."""
+        self.used += 1
+
+    def free_at(self, now: float) -> float:
+        """Return the end of the window."""
+        return self.began_at + PER
+
+    whole_at = free_at
+
+
+@attrs.define
+class Sliding:
+    """100 in any 60 seconds; with `burst`, also that many in any 10."""
+
+    log: deque[float] = attrs.field(factory=deque)
+    burst: int | None = None
+
+    def left(self, now: float) -> int:
+        """Return what both windows allow."""
+        while self.log and self.log[0] <= now - PER + 1e-7:
+            self.log.popleft()
+        left = REQUESTS - len(self.log)
+        if self.burst is not None:
+            left = min(left, self.burst - sum(at > now - 10 for at in self.log))
+        return left
+
+    def take(self, now: float) -> None:
+        """Log the request."""
+        self.log.append(now)
+
+    def free_at(self, now: float) -> float:
+        """Return when the oldest leaves the window."""
+        return self.log[0] + PER
+
+    def whole_at(self, now: float) -> float:
+        """Return when the newest leaves the window."""
+        return self.log[-1] + PER if self.log else now
+
+
+COUNTS: Mapping[str, Callable[[], Count]] = {
+    "bucket": TokenBucket,
+    "fixed": FixedWindow,
+    "fixed_from_first": lambda: FixedWindow(aligned=False),
+    "sliding": Sliding,
+    "windows": lambda: Sliding(burst=BURST),
+}
+
+
+@attrs.define(kw_only=True)
+class Server:
+    """Answers after some latency, accepts what its count allows, says so or does not."""
+
+    count: Count
+    headers: bool = True
+    hint: Hint | None = "body"
+    latency: Callable[[], float] = lambda: 0.0
+    phase: float = 0.0
+    skew: float = 0.0
+    says_date: bool = True
+    accepted: list[float] = attrs.field(factory=list)
+    refused: list[float] = attrs.field(factory=list)
+    seen: list[int] = attrs.field(factory=list)
+
+    async def exchange(self, name: int = 0) -> Reply:
+        """Carry out one request; half of the latency passes on the way to the server."""
+        loop = asyncio.get_running_loop()
+        latency = self.latency()
+        await asyncio.sleep(latency / 2)
+        reply = self._answer(loop.time(), name)
+        await asyncio.sleep(latency / 2)
+        return reply
+
+    def _answer(self, local: float, name: int) -> Reply:
+        now = EPOCH + self.phase + self.skew + local
+        allowed = self.count.left(now) > 0
+        (self.accepted if allowed else self.refused).append(local)
+        if allowed:
+            self.seen.append(name)
+            self.count.take(now)
+        headers = self._headers(now) if self.headers else {}
+        if self.says_date:
+            headers["Date"] = formatdate(math.floor(now), usegmt=True)
+        if allowed:
+            return Reply(status=200, headers=headers, body=b"{}", elapsed=0.0)
+        wait = max(1, math.ceil(self.count.free_at(now) - now))
+        return self._refusal(headers, wait)
+
+    def _headers(self, now: float) -> dict[str, str]:
+        left = self.count.left(now)
+        reset = self.count.whole_at(now) if left else self.count.free_at(now)
+        return {
+            "X-RateLimit-Limit": str(REQUESTS),
+            "X-RateLimit-Remaining": str(left),
+            "X-RateLimit-Reset": str(math.ceil(reset - 1e-6)),
+        }
+
+    def _refusal(self, headers: dict[str, str], wait: int) -> Reply:
+        error: dict[str, object] = {"code": "rate_limit_exceeded"}
+        if self.hint == "header":
+            headers["Retry-After"] = str(wait)
+        elif self.hint == "body":
+            error["retry_after"] = wait
+        body = json.dumps({"error": error}).encode()
+        if self.hint == "html":
+            body = b"<html><h1>429 Too Many Requests</h1></html>"
+        return Reply(status=429, headers=headers, body=body, elapsed=0.0)
+
+
+async def call(
+    limiter: LocalLimiter, server: Server, policy: RetryPolicy, name: int = 0
+) -> CloudFlowError | None:
+    """Send one request as the session does; return the error that it ended with."""
+    permit: Permit | None = None
+    for attempt in range(1, 100):
+        permit = await limiter.acquire(again=permit)
+        reply = await server.exchange(name)
+        limiter.observe(permit, read_rate_limit(reply))
+        try:
+            read(REQUEST, reply, attempt)
+        except CloudFlowError as error:
+            delay = policy.delay("GET", error, attempt)
+            if delay is None:
+                return error
+            await asyncio.sleep(delay)
+        else:
+            return None
+    raise AssertionError
+
+
+async def herd(
+    limiter: LocalLimiter, server: Server, count: int, policy: RetryPolicy | None = None
+) -> float:
+    """Send `count` requests at once; return the seconds until all have succeeded."""
+    policy = policy or RetryPolicy(chance=random.Random(7).random)
+    loop = asyncio.get_running_loop()
+    began_at = loop.time()
+    ends = await asyncio.gather(*(call(limiter, server, policy, name) for name in range(count)))
+    failed = [end for end in ends if end is not None]
+    assert [] == failed
+    return loop.time() - began_at

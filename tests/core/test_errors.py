@@ -1,0 +1,79 @@
+"""What an error knows; that all of them travel is tested with the public names."""
+
+from __future__ import annotations
+
+import pytest
+
+from cloudflow_async._core import errors
+
+
+def test_an_error_made_from_its_message_alone_claims_nothing() -> None:
+    """Without more, nothing was sent, nothing can have been applied, nothing is to be resumed."""
+    error = errors.CloudFlowError("no")
+
+    assert (0, False, None) == (error.attempts, error.may_have_been_applied, error.resume_at)
+    assert "no" == error.message == str(error)
+
+
+@pytest.mark.parametrize(
+    ("cls", "builtin"),
+    [
+        (errors.InvalidArgumentError, ValueError),
+        (errors.RequestTimeoutError, TimeoutError),
+        (errors.DeadlineExceededError, TimeoutError),
+    ],
+)
+def test_some_errors_are_builtin_ones_too(
+    cls: type[errors.CloudFlowError], builtin: type[Exception]
+) -> None:
+    """Code that knows only the builtin exception catches ours, with its message."""
+    with pytest.raises(builtin, match=r"^the message$"):
+        raise cls("the message", attempts=2)
+
+
+def test_a_failed_transport_is_taken_to_have_sent() -> None:
+    """Unless somebody knows better, a request that failed may have reached the server."""
+    error = errors.TransportError("cut")
+
+    assert error.sent
+    assert error.retryable
+
+
+def test_a_status_error_keeps_all_that_it_is_told() -> None:
+    """Every attribute of the answer stands where its name says."""
+    told = {
+        "status": 422,
+        "code": "invalid_parameter",
+        "server_message": "too big",
+        "field": "limit",
+        "request_id": "req_1",
+        "retry_after": 1.5,
+        "method": "GET",
+        "path": "/workflows",
+        "elapsed": 0.25,
+        "body": "{}",
+        "attempts": 2,
+    }
+    error = errors.BadRequestError("GET /workflows: 422", **told)  # type: ignore[arg-type]
+
+    assert told == {name: getattr(error, name) for name in told}
+
+
+def test_an_unknown_outcome_may_have_been_applied() -> None:
+    """That is what the error is for, and it holds the failure that left it open."""
+    cause = errors.TransportError("cut")
+    error = errors.OutcomeUnknownError("who knows", error=cause, attempts=1)
+
+    assert error.may_have_been_applied
+    assert cause is error.error
+
+
+def test_errors_with_attributes_of_their_own_keep_them() -> None:
+    """Where in the JSON, how long the wait, where the redirect went."""
+    decode = errors.DecodeError("bad", path="data[3].id", request_id="req_1", retryable=True)
+    deadline = errors.DeadlineExceededError("late", retry_after=42.0)
+    redirect = errors.UnexpectedRedirectError("moved", status=302, origin="https://x:443")
+
+    assert ("data[3].id", "req_1", True) == (decode.path, decode.request_id, decode.retryable)
+    assert 42.0 == deadline.retry_after
+    assert (302, "https://x:443") == (redirect.status, redirect.origin)

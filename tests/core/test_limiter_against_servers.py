@@ -1,0 +1,344 @@
+"""Herds of requests against servers that count in different ways and say more or less of it."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import random
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from email.utils import formatdate
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from cloudflow_async._core import limiter as module
+from cloudflow_async._core.errors import (
+    RateLimitedError,
+)
+from cloudflow_async._core.limiter import LocalLimiter
+from cloudflow_async._core.limits import RateLimits
+from cloudflow_async._core.messages import RateLimitSeen, Reply
+from cloudflow_async._core.retry import RetryPolicy
+from cloudflow_async._core.wire import read_rate_limit
+from tests.core.rate_servers import COUNTS, EPOCH, Hint, Server, Sliding, call, herd
+from tests.virtual_time import VirtualTimeLoop
+
+NOTHING = RateLimitSeen()
+"""An answer without a word about the rate limit."""
+
+SLOW = RateLimits(requests=60, burst=1)
+"""One request a second."""
+
+
+def now() -> float:
+    """Return the time of the loop."""
+    return asyncio.get_running_loop().time()
+
+
+async def passed(limiter: LocalLimiter, seen: RateLimitSeen | None = NOTHING, **how: Any) -> float:
+    """Let one request leave and be answered at once; return when."""
+    permit = await limiter.acquire(**how)
+    limiter.observe(permit, seen)
+    return now()
+
+
+async def turn() -> None:
+    """Let everything that is ready run."""
+    for _ in range(3):
+        await asyncio.sleep(0)
+
+
+def idle(limiter: LocalLimiter) -> bool:
+    """Return whether nobody waits, nothing is under way, and no timer is left."""
+    status = limiter.status()
+    return (0, 0, None) == (status.waiting, status.in_flight, limiter._timer)
+
+
+def most_within(times: Sequence[float], seconds: float) -> int:
+    """Return the highest number of times in any window of so many seconds."""
+    return max(
+        at - bisect_right(times, times[at - 1] - seconds + 1e-6) for at in range(1, len(times) + 1)
+    )
+
+
+def run(main: Coroutine[Any, Any, Any], loop: Callable[[], Any] = VirtualTimeLoop) -> Any:
+    """Run on a loop of its own, as `asyncio.run` does."""
+    with asyncio.Runner(loop_factory=loop) as runner:
+        return runner.run(main)
+
+
+def ideal(mode: str, count: int, phase: float, latency: float) -> float:
+    """Return the seconds that nobody could beat with 20 requests under way at a time."""
+    windows, rest = divmod(count - 1, 100)
+    own = (count - 150) * 0.6
+    if mode == "bucket":
+        return own + latency
+    first = 60 - phase % 60 if mode == "fixed" else 60.0
+    return max(first + 60 * (windows - 1), own) + (rest // 20 + 1) * latency
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("mode", COUNTS)
+@pytest.mark.parametrize("phase", [0.0, 0.37, 17.9])
+@pytest.mark.parametrize(("latency", "over"), [(0.0, 1.02), (0.05, 1.02), (1.0, 1.05)])
+async def test_a_herd_earns_no_429_and_loses_no_time(
+    mode: str, phase: float, latency: float, over: float
+) -> None:
+    """Under each reading of the document, 300 at once: 0 refused, at most 2 % over the ideal.
+
+    At a second of latency each question how things stand costs one: at most 5 %.
+    """
+    server = Server(count=COUNTS[mode](), phase=phase, latency=lambda: latency)
+    took = await herd(LocalLimiter(), server, 300)
+
+    assert [] == server.refused
+    assert took <= over * ideal(mode, 300, phase, latency)
+    assert list(range(300)) == sorted(server.seen)
+
+
+@pytest.mark.slow
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("mode", COUNTS)
+async def test_a_long_herd_earns_no_429_and_loses_no_time(mode: str) -> None:
+    """The same for 1,000."""
+    server = Server(count=COUNTS[mode](), phase=0.37, latency=lambda: 0.05)
+    limiter = LocalLimiter()
+    took = await herd(limiter, server, 1000)
+
+    assert [] == server.refused
+    assert took <= 1.02 * ideal(mode, 1000, 0.37, 0.05)
+    assert idle(limiter)
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("mode", COUNTS)
+@pytest.mark.parametrize("seed", range(4))
+async def test_answers_out_of_order_earn_no_429(mode: str, seed: int) -> None:
+    """Latencies from 10 ms to half a second shuffle them; nothing is lost by it but the way."""
+    chance = random.Random(seed)
+    phase = chance.uniform(0, 30)
+    server = Server(count=COUNTS[mode](), phase=phase, latency=lambda: chance.uniform(0.01, 0.5))
+    took = await herd(LocalLimiter(), server, 300)
+
+    assert [] == server.refused
+    assert took <= 1.04 * ideal(mode, 300, phase, 0.25)
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("mode", COUNTS)
+@pytest.mark.parametrize("skew", [-86_400.0, -300.37, 300.37, 86_400.0])
+async def test_a_clock_that_is_wrong_earns_no_429(mode: str, skew: float) -> None:
+    """The server's ``Date`` tells by how much; ours is not asked."""
+    server = Server(count=COUNTS[mode](), skew=skew, latency=lambda: 0.05)
+    took = await herd(LocalLimiter(), server, 300)
+
+    assert [] == server.refused
+    assert took <= 1.02 * max(
+        ideal(mode, 300, skew, 0.05), ideal(mode, 300, 0.0, 0.05) if mode != "fixed" else 0.0
+    )
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("mode", COUNTS)
+@pytest.mark.parametrize("skew", [-300.0, 0.0, 300.0])
+async def test_a_server_without_date_costs_little(
+    monkeypatch: pytest.MonkeyPatch, virtual_clock: Callable[[], float], mode: str, skew: float
+) -> None:
+    """With the right time on our wall it costs nothing, with a wrong one a few questions."""
+    monkeypatch.setattr(module, "time", SimpleNamespace(time=virtual_clock))
+    server = Server(count=COUNTS[mode](), skew=skew, says_date=False, latency=lambda: 0.05)
+    took = await herd(LocalLimiter(), server, 300)
+
+    assert (0 if skew == 0 else 5) >= len(server.refused)
+    assert took <= 1.05 * ideal(mode, 300, 0.0, 0.05)
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("mode", COUNTS)
+async def test_two_processes_on_one_key_finish_together(mode: str) -> None:
+    """They may refuse each other a few, and lose none."""
+    server = Server(count=COUNTS[mode](), latency=lambda: 0.05)
+    policy = RetryPolicy(chance=random.Random(1).random)
+    took = max(
+        await asyncio.gather(
+            herd(LocalLimiter(), server, 150, policy), herd(LocalLimiter(), server, 150, policy)
+        )
+    )
+
+    assert took <= 1.05 * ideal(mode, 300, 0.0, 0.05)
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("mode", COUNTS)
+@pytest.mark.parametrize("latency", [0.001, 0.05, 1.0])
+@pytest.mark.parametrize("hint", ["header", "body", "html", None])
+async def test_a_server_that_only_refuses_loses_nobody(
+    mode: str, latency: float, hint: Hint | None
+) -> None:
+    """No headers, a 429 with a wait in the header, in the body, or a page of HTML."""
+    chance = random.Random(2)
+    server = Server(
+        count=COUNTS[mode](),
+        headers=False,
+        hint=hint,
+        latency=lambda: latency * chance.uniform(0.5, 1.5),
+    )
+    took = await herd(LocalLimiter(), server, 300)
+
+    assert took <= 1.15 * ideal(mode, 300, 0.0, 1.5 * latency)
+
+
+@pytest.mark.slow
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("mode", COUNTS)
+@pytest.mark.parametrize("hint", ["body", None])
+async def test_a_server_that_only_refuses_loses_nobody_of_a_thousand(
+    mode: str, hint: Hint | None
+) -> None:
+    """The same for 1,000; a refusal in twenty answers is what it takes to learn."""
+    server = Server(
+        count=COUNTS[mode](), headers=False, hint=hint, phase=0.37, latency=lambda: 0.05
+    )
+    took = await herd(LocalLimiter(), server, 1000)
+
+    assert took <= 1.15 * ideal(mode, 1000, 0.37, 0.05)
+    assert 100 >= len(server.refused)
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("lie", ["0", "1"])
+async def test_a_server_whose_waits_are_too_short_is_not_hammered(lie: str) -> None:
+    """A handful may be lost to it, and one in ten answers is a refusal, not nine in ten."""
+    server = Server(count=COUNTS["sliding"](), headers=False, hint=None, latency=lambda: 0.05)
+    answer = server.exchange
+
+    async def lying(name: int = 0) -> Reply:
+        reply = await answer(name)
+        return Reply(
+            status=reply.status,
+            headers={**reply.headers, "Retry-After": lie},
+            body=reply.body,
+            elapsed=0.0,
+        )
+
+    limiter, policy = LocalLimiter(), RetryPolicy(chance=random.Random(1).random)
+    ends = await asyncio.gather(
+        *(call(limiter, SimpleNamespace(exchange=lying), policy, name) for name in range(300))  # type: ignore[arg-type]
+    )
+
+    assert 5 >= sum(end is not None for end in ends)
+    assert 60 >= len(server.refused)
+
+
+@pytest.mark.slow
+@pytest.mark.virtual_time
+async def test_one_429_pauses_the_whole_client_once() -> None:
+    """Of 1,000 calls none leaves before the wait is over but those under way; all finish."""
+    server = Server(count=COUNTS["sliding"](), headers=False, hint="header", latency=lambda: 0.05)
+    limiter = LocalLimiter()
+    await herd(limiter, server, 1000)
+    first = server.refused[0]
+    early = [at for at in server.refused + server.accepted if first < at < first + 58.0]
+
+    assert 20 > len(early)
+    assert 10 >= limiter.statistics()["pauses"]
+    assert 1000 == len(server.accepted)
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Remaining": "-1", "Reset": "-1"},
+        {"Remaining": "nan", "Reset": "nan", "Limit": "nan"},
+        {"Remaining": "inf", "Reset": "inf", "Limit": "inf"},
+        {"Remaining": "", "Reset": "", "Limit": ""},
+        {"Remaining": "abc", "Reset": "tomorrow", "Limit": "many"},
+        {"Remaining": "5, 5", "Reset": "1, 2", "Limit": "100, 100"},
+        {"Remaining": "0", "Reset": "0"},
+        {"Remaining": "0"},
+        {"Remaining": "1"},
+        {"Remaining": "0", "Reset": "past"},
+        {"Remaining": "5", "Reset": "past"},
+        {"Remaining": "0", "Reset": "soon"},
+        {"Remaining": "0", "Reset": "far"},
+        {"Remaining": "5", "Reset": "far"},
+        {"Remaining": "0", "Reset": "milliseconds"},
+        {"Remaining": "0", "Reset": "9" * 26},
+        {"Remaining": "500", "Limit": "100", "Reset": "soon"},
+        {"Remaining": "0", "Limit": "0", "Reset": "soon"},
+        {"Remaining": "50", "Limit": "999999999999", "Reset": "soon"},
+        {"Limit": "1"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("skew", [-86_400.0, -300.0, 300.0, 86_400.0])
+@pytest.mark.parametrize("says_date", [True, False])
+async def test_headers_that_make_no_sense_stop_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+    virtual_clock: Callable[[], float],
+    headers: Mapping[str, str],
+    skew: float,
+    says_date: bool,
+) -> None:
+    """Whatever they say, the next request leaves within a minute, and the state can be shown."""
+    monkeypatch.setattr(module, "time", SimpleNamespace(time=virtual_clock))
+    limiter = LocalLimiter()
+    times = [0.0]
+
+    async def one() -> None:
+        permit = await limiter.acquire()
+        times.append(now())
+        unix = EPOCH + skew + now()
+        resets = {
+            "past": unix - 5,
+            "soon": unix + 30,
+            "far": unix + 3.2e8,
+            "milliseconds": unix * 1e3,
+        }
+        sent = {
+            f"X-RateLimit-{name}": str(int(resets[text])) if text in resets else text
+            for name, text in headers.items()
+        }
+        if says_date:
+            sent["Date"] = formatdate(unix, usegmt=True)
+        await asyncio.sleep(0.1)
+        limiter.observe(
+            permit, read_rate_limit(Reply(status=200, headers=sent, body=b"", elapsed=0))
+        )
+        assert limiter.status().limit is not None
+
+    await asyncio.gather(*(one() for _ in range(12)))
+    gaps = [after - before for before, after in itertools.pairwise(times)]
+
+    assert max(gaps) <= 60.2
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("jump", [-3600.0, 3600.0])
+async def test_a_jump_of_the_wall_clock_changes_no_wait(
+    monkeypatch: pytest.MonkeyPatch, jump: float
+) -> None:
+    """All waits are on the monotonic clock, resets by the server's ``Date``."""
+    monkeypatch.setattr(
+        module, "time", SimpleNamespace(time=lambda: EPOCH + now() + jump * (now() > 30))
+    )
+    server = Server(count=COUNTS["sliding"](), latency=lambda: 0.05)
+    took = await herd(LocalLimiter(), server, 300)
+
+    assert [] == server.refused
+    assert took <= 1.01 * ideal("sliding", 300, 0.0, 0.05)
+
+
+@pytest.mark.virtual_time
+async def test_a_call_that_is_refused_to_the_end_says_so() -> None:
+    """Five attempts, then the last 429."""
+    server = Server(count=Sliding(log=deque([EPOCH + 86_400.0] * 100)), headers=False, hint=None)
+    end = await call(LocalLimiter(), server, RetryPolicy())
+
+    assert isinstance(end, RateLimitedError)
+    assert 5 == end.attempts == len(server.refused)

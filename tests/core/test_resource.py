@@ -1,0 +1,247 @@
+"""Resources: what goes into a request, and what comes out of its answer."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cloudflow_async._core.errors import (
+    CloudFlowError,
+    DecodeError,
+    InvalidArgumentError,
+    OutcomeUnknownError,
+)
+from cloudflow_async._core.fields import unknown_fields
+from cloudflow_async._core.messages import UNSET, Json, Request
+from cloudflow_async._core.resource import Resource, encode_query, json_of, make_request
+from cloudflow_async._core.retry import RetryPolicy
+from cloudflow_async._core.session import Options, Session
+from tests.doubles import FakeAuth, FakeTransport, OpenLimiter, Step, reply
+
+
+@attrs.frozen(kw_only=True, weakref_slot=False)
+class Thing:
+    """What the endpoints under test return."""
+
+    id: str
+    extra: Mapping[str, Json] = unknown_fields()
+
+
+def a_resource(*steps: Step) -> tuple[Resource, FakeTransport]:
+    """Return a resource, and the transport that it sends by."""
+    transport = FakeTransport(*steps)
+    session = Session(
+        base_url="https://host/v2", transport=transport, limiter=OpenLimiter(), auth=FakeAuth()
+    )
+    return Resource(session, Options(retry=RetryPolicy.never())), transport
+
+
+def sent(transport: FakeTransport) -> list[Request]:
+    """Return the requests that were sent."""
+    return [exchange.request for exchange in transport.exchanges]
+
+
+NAIVE = datetime(2026, 1, 20, tzinfo=UTC).replace(tzinfo=None)
+
+
+async def test_asking_fills_the_path_and_decodes_the_answer() -> None:
+    """Path parameters and query are encoded; errors and logs see the template."""
+    resource, transport = a_resource(reply(200, {"id": "a/b"}))
+    thing = await resource._ask(
+        Thing, "GET", "/things/{id}", segments={"id": "a/b"}, query=[("q", "x y"), ("none", None)]
+    )
+    (request,) = sent(transport)
+
+    assert Thing(id="a/b") == thing
+    assert ("/things/{id}", "/things/a%2Fb?q=x%20y") == (request.path, request.target)
+    assert (None, {}) == (request.body, request.headers)
+
+
+async def test_a_body_is_json() -> None:
+    """It is written once, with its content type; null is a body, UNSET is none."""
+    resource, transport = a_resource(reply(200, {"id": "a"}))
+    await resource._ask(Thing, "POST", "/things", body={"name": "é"})
+    await resource._tell("POST", "/things", body=None)
+    await resource._tell("POST", "/things", body=UNSET)
+    first, second, third = sent(transport)
+
+    assert ('{"name":"é"}'.encode(), {"Content-Type": "application/json"}) == (
+        first.body,
+        first.headers,
+    )
+    assert b"null" == second.body
+    assert (None, {}) == (third.body, third.headers)
+
+
+async def test_telling_expects_no_json() -> None:
+    """An empty answer is fine, and its JSON is None; a body is read."""
+    resource, _ = a_resource(reply(204, b""), reply(200, {"a": 1}))
+    empty = await resource._tell("DELETE", "/things/{id}", segments={"id": "1"})
+    full = await resource._tell("DELETE", "/things/{id}", segments={"id": "1"})
+
+    assert (204, None, {"a": 1}) == (empty.status, json_of(empty), json_of(full))
+
+
+@pytest.mark.parametrize(
+    ("method", "applied"),
+    [("GET", False), ("PUT", True), ("DELETE", True), ("POST", True), ("PATCH", True)],
+)
+async def test_an_answer_of_another_shape_is_an_error(method: str, *, applied: bool) -> None:
+    """It names the place, the request, and whether something was done all the same."""
+    resource, _ = a_resource(reply(200, {}, {"X-Request-Id": "req_1"}))
+    with pytest.raises(DecodeError) as caught:
+        await resource._ask(Thing, method, "/things")
+    error = caught.value
+
+    assert ("id", "req_1", 1, applied) == (
+        error.path,
+        error.request_id,
+        error.attempts,
+        error.may_have_been_applied,
+    )
+
+
+async def test_an_answer_that_is_no_json_leaves_a_post_open() -> None:
+    """Whether it was applied is not known."""
+    resource, _ = a_resource(reply(200, b"<html>"))
+    with pytest.raises(OutcomeUnknownError):
+        await resource._ask(Thing, "POST", "/things")
+
+
+def a_page(*ids: str, total: int, offset: int = 0) -> Any:
+    """Return the JSON of a page."""
+    more = offset + len(ids) < total
+    return {
+        "data": [{"id": each} for each in ids],
+        "pagination": {"total": total, "limit": 2, "offset": offset, "has_more": more},
+    }
+
+
+async def test_a_list_asks_page_by_page() -> None:
+    """Filters are in every request, together with limit and offset."""
+    resource, transport = a_resource(
+        reply(200, a_page("a", "b", total=3)), reply(200, a_page("c", total=3, offset=2))
+    )
+    pages = resource._list(
+        Thing, "/things", query=[("status", "active"), ("after", None)], page_size=2
+    )
+    rows = [thing.id async for thing in pages]
+
+    assert ["a", "b", "c"] == rows
+    assert [
+        "/things?status=active&limit=2&offset=0",
+        "/things?status=active&limit=2&offset=2",
+    ] == [request.target for request in sent(transport)]
+
+
+async def test_a_list_passes_its_bounds_on() -> None:
+    """`start` and `max_items` are kept."""
+    resource, transport = a_resource(reply(200, a_page("c", total=9, offset=7)))
+    rows = await resource._list(
+        Thing, "/things/{id}", segments={"id": "x"}, start=7, max_items=1, prefetch=0
+    ).collect()
+
+    assert [Thing(id="c")] == rows
+    assert ["/things/x?limit=1&offset=7"] == [request.target for request in sent(transport)]
+
+
+async def test_a_bad_row_is_named_with_its_request() -> None:
+    """The error of a page says where to go on, too."""
+    page = {"data": [{"id": "a"}, {"id": None}]}
+    resource, _ = a_resource(reply(200, page, {"X-Request-Id": "req_1"}))
+    with pytest.raises(DecodeError) as caught:
+        await resource._list(Thing, "/things")
+    error = caught.value
+
+    assert ("data[1].id", "req_1", 1, 0, False) == (
+        error.path,
+        error.request_id,
+        error.attempts,
+        error.resume_at,
+        error.may_have_been_applied,
+    )
+
+
+@pytest.mark.parametrize("id", ["", ".", "..", "a\nb", "x" * 257, 7])
+async def test_bad_ids_are_refused_where_the_list_is_asked_for(id: Any) -> None:
+    """Not at its first iteration; nothing is sent."""
+    resource, transport = a_resource()
+    with pytest.raises(InvalidArgumentError):
+        resource._list(Thing, "/things/{id}", segments={"id": id})
+
+    assert [] == transport.exchanges
+
+
+class Color(str, enum.Enum):  # noqa: UP042 - what users still write
+    """An enum as it was made before StrEnum."""
+
+    RED = "red"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("a b", "a b"),
+        (Color.RED, "red"),
+        (7, "7"),
+        (0, "0"),
+        (True, "true"),
+        (False, "false"),
+        (datetime(2026, 1, 20, tzinfo=UTC), "2026-01-20T00:00:00Z"),
+        (datetime(2026, 1, 20, 1, tzinfo=timezone(timedelta(hours=1))), "2026-01-20T00:00:00Z"),
+        (["a", "b"], "a,b"),
+        ((Color.RED, "b"), "red,b"),
+        ([], ""),
+    ],
+)
+def test_values_of_the_query(value: Any, text: str) -> None:
+    """Each type has one way to be written."""
+    assert [("name", text)] == encode_query([("name", value)])
+
+
+def test_none_leaves_a_parameter_out() -> None:
+    """There is no way to send a null in a query."""
+    assert [("b", "")] == encode_query([("a", None), ("b", "")])
+
+
+@pytest.mark.parametrize("value", [1.5, b"a", {"a": 1}, {"a"}, [1], ["a", None], object(), NAIVE])
+def test_other_values_are_refused(value: Any) -> None:
+    """A naive datetime names no instant, and nobody knows how to write the rest."""
+    with pytest.raises(InvalidArgumentError):
+        encode_query([("name", value)])
+
+
+@given(st.dictionaries(st.text(min_size=1), st.text(), max_size=5))
+def test_any_query_arrives_as_it_was(query: dict[str, str]) -> None:
+    """What a server parses is what was given; what cannot be encoded is refused."""
+    try:
+        request = make_request("GET", "/things", segments={}, query=query.items())
+    except CloudFlowError:
+        assert any(0xD800 <= ord(c) <= 0xDFFF for c in "".join([*query, *query.values()]))
+        return
+
+    assert request.target.isascii()
+    found = parse_qsl(urlsplit(request.target).query, keep_blank_values=True, strict_parsing=False)
+    assert list(query.items()) == found
+
+
+def test_further_headers_come_after_our_own() -> None:
+    """A content type can be replaced."""
+    request = make_request(
+        "POST", "/x", segments={}, body=1, headers={"Content-Type": "application/merge-patch+json"}
+    )
+
+    assert {"Content-Type": "application/merge-patch+json"} == request.headers
+
+
+def test_a_resource_shows_its_name() -> None:
+    """Nothing of the client is in it."""
+    assert "<Resource>" == repr(a_resource()[0])

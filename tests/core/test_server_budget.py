@@ -1,0 +1,421 @@
+"""What the server lets us send: one test for each sentence of the theory."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from cloudflow_async._core.messages import RateLimitSeen
+from cloudflow_async._core.server_budget import HANDFUL, ServerBudget
+
+UNIX = 1_769_251_500.0
+"""The server's clock when ours shows 0."""
+
+
+class Play:
+    """A budget, and a clock that goes from one call to the next."""
+
+    def __init__(self) -> None:
+        self.budget = ServerBudget(60.0)
+        self.now = 0.0
+
+    def send(self, count: int = 1) -> float:
+        """Let requests leave; return when."""
+        for _ in range(count):
+            assert self.budget.wait(self.now) <= 0
+            self.budget.send()
+        return self.now
+
+    def answer(
+        self,
+        sent_at: float,
+        remaining: int | None = None,
+        *,
+        resets_in: float | None = None,
+        date: bool = True,
+        retry_after: float | None = None,
+        throttled: bool = False,
+    ) -> None:
+        """Let an answer arrive now."""
+        unix = UNIX + self.now
+        seen = RateLimitSeen(
+            remaining=remaining,
+            reset=None if resets_in is None else unix + resets_in,
+            date=unix if date else None,
+            throttled=throttled,
+            retry_after=retry_after,
+        )
+        self.budget.observe(seen, sent_at, self.now, unix)
+
+    def refuse(self, sent_at: float, **said: float | None) -> float:
+        """Let a 429 arrive now; return the seconds that the pause lasts from now."""
+        self.answer(sent_at, throttled=True, **said)  # type: ignore[arg-type]
+        return self.wait
+
+    @property
+    def wait(self) -> float:
+        """Seconds until one may leave."""
+        return self.budget.wait(self.now)
+
+    @property
+    def room(self) -> int | None:
+        """What the server would still take."""
+        return self.budget.remaining(self.now)
+
+
+@pytest.fixture
+def play() -> Play:
+    """Return a budget of which nothing is known."""
+    return Play()
+
+
+def test_before_the_first_answer_a_handful_goes_out(play: Play) -> None:
+    """A process before us may have spent the minute; the sixth waits for an answer."""
+    assert play.room is None
+
+    play.send(HANDFUL)
+
+    assert math.inf == play.wait
+
+
+def test_what_may_leave_is_remaining_less_in_flight(play: Play) -> None:
+    """Those under way may not be in the figure."""
+    sent_at = play.send(HANDFUL)
+    play.answer(sent_at, 6, resets_in=30)
+
+    assert 2 == play.room
+
+    play.send(2)
+
+    assert 0 == play.room
+    assert 30.0 == play.wait
+
+
+def test_of_answers_under_way_together_the_smaller_figure_stands(play: Play) -> None:
+    """Nobody knows which was counted first."""
+    sent_at = play.send(3)
+    play.now = 0.1
+    play.answer(sent_at, 50, resets_in=30)
+    play.answer(sent_at, 49, resets_in=30)
+    play.answer(sent_at, 51, resets_in=30)
+
+    assert 49 == play.room
+
+
+def test_of_equal_figures_the_first_reset_stands(play: Play) -> None:
+    """An answer that tells nothing new about what remains moves nothing."""
+    sent_at = play.send(2)
+    play.now = 0.1
+    play.answer(sent_at, 0, resets_in=30)
+    play.answer(sent_at, 0, resets_in=40)
+
+    assert 30.0 == pytest.approx(play.wait)
+
+
+def test_a_request_that_left_because_of_an_answer_was_counted_later(play: Play) -> None:
+    """It leaves in the moment in which the answer arrives."""
+    sent_at = play.send()
+    play.now = 0.1
+    play.answer(sent_at, 10, resets_in=30)
+    play.answer(play.send(), 80, resets_in=30)
+
+    assert 80 == play.room
+
+
+def test_a_request_that_left_after_an_answer_was_counted_later(play: Play) -> None:
+    """Its answer replaces the older one, upwards too."""
+    play.answer(play.send(), 10, resets_in=30)
+    play.now = 5.0
+    play.answer(play.send(), 80, resets_in=25)
+
+    assert 80 == play.room
+
+
+def test_nothing_remaining_parks_everybody_until_the_reset(play: Play) -> None:
+    """Then one asks how things stand, since a sliding limit may have freed just one."""
+    play.answer(play.send(), 0, resets_in=42)
+
+    assert 42.0 == play.wait
+
+    play.now = 2.0
+
+    assert 40.0 == play.wait
+
+    play.now = 42.0
+    play.send()
+
+    assert math.inf == play.wait
+
+
+@pytest.mark.parametrize(("remaining", "after"), [(1, 1), (3, 3), (80, HANDFUL)])
+def test_after_a_reset_a_handful_goes_out(play: Play, remaining: int, after: int) -> None:
+    """No more than were left, since nothing says that the budget is whole again."""
+    play.answer(play.send(), remaining, resets_in=10)
+    play.now = 10.0
+
+    assert play.room is None
+
+    play.send(after)
+
+    assert math.inf == play.wait
+
+
+def test_a_reset_that_has_passed_on_the_way_parks_nobody(play: Play) -> None:
+    """The budget is renewed already: one may ask, whatever an older answer said."""
+    sent_at = play.send(2)
+    play.answer(sent_at, 1, resets_in=88)
+    play.now = 2.0
+    play.answer(sent_at, 0, resets_in=-0.1)
+
+    assert 0.0 == play.wait
+
+
+def test_an_answer_from_before_a_reset_says_nothing_about_after(play: Play) -> None:
+    """Requests that were counted after it have been answered, and forgotten, since."""
+    sent_at = play.send(3)
+    play.now = 0.1
+    play.answer(sent_at, 0, resets_in=1)
+    play.answer(sent_at, 0, resets_in=1)
+    play.now = 2.0
+
+    assert play.room is None
+
+    play.answer(sent_at, 2, resets_in=60)
+
+    assert play.room is None
+
+    play.send()
+
+    assert math.inf == play.wait
+
+
+def test_a_request_without_an_answer_may_have_been_counted(play: Play) -> None:
+    """It is taken off what remains; what was given back is not."""
+    play.answer(play.send(), 10, resets_in=30)
+    play.send(2)
+    play.budget.lose()
+
+    assert 8 == play.room
+
+    play.budget.give_back()
+
+    assert 9 == play.room
+
+
+def test_a_lost_request_about_which_nothing_is_known_makes_room(play: Play) -> None:
+    """A dead network does not lock the client up."""
+    play.send(HANDFUL)
+    play.budget.lose()
+
+    assert 0.0 == play.wait
+
+
+def test_more_may_be_lost_than_remained(play: Play) -> None:
+    """Less than none is none."""
+    play.answer(play.send(), 1, resets_in=30)
+    play.send()
+    play.budget.in_flight += 1
+    play.budget.lose()
+    play.budget.lose()
+
+    assert 0 == play.room
+    assert 30.0 == play.wait
+
+
+def test_a_server_without_headers_gets_twice_as_many_each_time(play: Play) -> None:
+    """Each answer makes room for its successor and one more."""
+    rounds = []
+    for _ in range(4):
+        sent = 0
+        while play.wait <= 0:
+            play.send()
+            sent += 1
+        for _ in range(sent):
+            play.answer(play.now, None)
+        rounds.append(sent)
+
+    assert [5, 10, 20, 40] == rounds
+
+
+def test_an_answer_without_headers_counts_as_one(play: Play) -> None:
+    """A gateway's page among answers that have them."""
+    play.answer(play.send(), 10, resets_in=30)
+    play.answer(play.send(), None)
+
+    assert 9 == play.room
+
+
+def test_remaining_without_a_reset_lasts_a_period(play: Play) -> None:
+    """Nothing remaining lasts only as long as a first guess: one asks again after a sixth."""
+    play.answer(play.send(), 1)
+    play.send()
+
+    assert 60.0 == play.wait
+
+    play.answer(play.now, 0)
+
+    assert 10.0 == play.wait
+
+
+@pytest.mark.parametrize(
+    ("resets_in", "waits"),
+    [(30.0, 30.0), (60.0, 60.0), (90.0, 60.0), (120.0, 60.0)],
+)
+def test_a_reset_parks_for_a_period_at_most(play: Play, resets_in: float, waits: float) -> None:
+    """No header stops the traffic for longer."""
+    play.answer(play.send(), 0, resets_in=resets_in)
+
+    assert waits == play.wait
+
+
+@pytest.mark.parametrize("resets_in", [-86_400.0, -2.5, 120.5, 86_400.0 * 3650])
+def test_a_reset_that_cannot_be_is_passed_over(play: Play, resets_in: float) -> None:
+    """Gone by before the request left, or years ahead: neither shown nor waited for."""
+    play.answer(play.send(), 0, resets_in=resets_in)
+
+    assert 10.0 == play.wait
+    assert play.budget.reset is None
+
+
+def test_a_small_reset_is_seconds_from_now(play: Play) -> None:
+    """No Unix time of this API's life is below 10^9."""
+    sent_at = play.send()
+    play.budget.observe(RateLimitSeen(remaining=0, reset=42.0), sent_at, 0.0, UNIX)
+
+    assert 42.0 == play.wait
+    assert UNIX + 42.0 == play.budget.reset
+
+
+@pytest.mark.parametrize("skew", [-86_400.0, -300.0, 300.0, 86_400.0])
+def test_a_reset_goes_by_the_servers_clock(play: Play, skew: float) -> None:
+    """Where the server sends a ``Date``, ours may be a day off."""
+    seen = RateLimitSeen(remaining=0, reset=UNIX + 42.0, date=UNIX)
+    play.budget.observe(seen, play.send(), 0.0, UNIX + skew)
+
+    assert 42.0 == play.wait
+
+
+def test_the_last_limit_that_was_told_stands(play: Play) -> None:
+    """An answer without it takes nothing back."""
+    for limit in (100, 1000, None):
+        play.budget.observe(RateLimitSeen(limit=limit), play.send(), 0.0, UNIX)
+
+    assert 1000 == play.budget.limit
+
+
+def test_flights_of_an_ended_loop_are_forgotten(play: Play) -> None:
+    """They will never be answered."""
+    play.send(HANDFUL)
+    play.budget.forget_flights()
+
+    assert 0 == play.budget.in_flight
+    assert 0.0 == play.wait
+
+
+def test_a_429_pauses_for_as_long_as_it_says_and_then_one_asks(play: Play) -> None:
+    """Whatever was known to remain is forgotten."""
+    play.answer(play.send(), 50, resets_in=30)
+
+    assert 42.0 == play.refuse(play.send(), retry_after=42.0)
+
+    play.now = 42.0
+    play.send()
+
+    assert math.inf == play.wait
+
+
+def test_a_429_pauses_for_120_seconds_at_most(play: Play) -> None:
+    """The call that got it hears of a longer wait; the others are not kept for a year."""
+    assert 120.0 == play.refuse(play.send(), retry_after=1e9)
+
+
+def test_a_429_without_a_wait_pauses_until_the_reset(play: Play) -> None:
+    """If it names one that lies ahead."""
+    assert 33.0 == play.refuse(play.send(), resets_in=33.0)
+
+
+def test_a_shorter_pause_does_not_end_a_longer_one(play: Play) -> None:
+    """Of several that were refused together, the longest wait counts."""
+    sent_at = play.send(3)
+    play.refuse(sent_at, retry_after=42.0)
+
+    assert 42.0 == play.refuse(sent_at, retry_after=7.0)
+    assert 42.0 == play.refuse(sent_at)
+
+
+def test_pauses_that_are_guessed_double(play: Play) -> None:
+    """A sixth of the period, a third, two thirds, the whole."""
+    pauses = []
+    for _ in range(5):
+        pauses.append(play.refuse(play.send()))
+        play.now += pauses[-1]
+
+    assert [10.0, 20.0, 40.0, 60.0, 60.0] == pytest.approx(pauses)
+
+
+def test_three_guesses_reach_the_end_of_the_window_that_our_first_request_began(
+    play: Play,
+) -> None:
+    """It was counted before its answer came, so a minute after that the window is over."""
+    play.send()
+    play.now = 1.0
+    play.answer(0.0)
+    pauses = []
+    for _ in range(3):
+        pauses.append(play.refuse(play.send()))
+        play.now += pauses[-1]
+
+    assert [10.0, 20.0, 30.0] == pytest.approx(pauses)
+    assert 61.0 == pytest.approx(play.now)
+
+
+def test_a_later_success_does_not_move_the_beginning_of_the_window(play: Play) -> None:
+    """Not before a minute has passed since the first: until then it may be the same window."""
+    play.answer(play.send())
+    play.now = 55.0
+    play.answer(play.send())
+
+    assert 5.0 == pytest.approx(play.refuse(play.send()))
+
+
+def test_those_refused_together_cost_one_guess(play: Play) -> None:
+    """Only the request that leaves after a pause says anything about that pause."""
+    sent_at = play.send(4)
+    pauses = [play.refuse(sent_at) for _ in range(3)]
+    play.now = 10.0
+    late = play.refuse(sent_at)
+
+    assert [10.0, 10.0, 10.0] == pauses
+    assert 0.0 == late
+    assert 20.0 == play.refuse(play.send())
+
+
+def test_a_success_after_a_pause_begins_anew(play: Play) -> None:
+    """The next guess is short again, and a window is taken to begin with the success."""
+    play.now += play.refuse(play.send())
+    play.now += play.refuse(play.send())
+    play.answer(play.send())
+
+    assert 10.0 == pytest.approx(play.refuse(play.send()))
+
+
+def test_a_success_from_before_the_pause_says_nothing(play: Play) -> None:
+    """It was counted while there was room."""
+    sent_at = play.send(2)
+    play.refuse(sent_at)
+    play.answer(sent_at, None)
+    play.now = 10.0
+
+    assert 20.0 == pytest.approx(play.refuse(play.send()))
+
+
+def test_a_wait_that_proves_too_short_is_believed_less_and_less(play: Play) -> None:
+    """A server that says "0" all the time is not asked all the time."""
+    pauses = []
+    for _ in range(12):
+        pauses.append(play.refuse(play.send(), retry_after=0.0))
+        play.now += pauses[-1]
+
+    assert [60 / 512 * 2.0**n for n in range(10)] == pytest.approx(pauses[:10])
+    assert 60.0 == pytest.approx(pauses[-1])
