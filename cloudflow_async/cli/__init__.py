@@ -1,0 +1,34 @@
+"""The command ``cloudflow``: `export` and `emulator` (extra ``cli``).
+
+A command travels `app` > `export` or `emulator`; an export goes on to `exporting`, which reads
+`inputs`, fills an `output`, shows `progress` and ends with a `summary`.  What costs time to import
+is imported by the command that needs it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .console import INTERRUPTED, MISUSED, say
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit status.
+
+    0: done.  1: something failed.  2: it was called wrongly, or has no credential.  130 and 143:
+    stopped by Ctrl-C and by SIGTERM.  141: nobody reads the output any more.
+
+    Args:
+        arguments: Those after the name of the command; None takes the process's own.
+    """
+    try:
+        from .app import run  # noqa: PLC0415 - needs the extra, whose absence is told below
+
+        return run(arguments)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except ModuleNotFoundError as error:
+        if error.name not in {"cyclopts", "rich"}:
+            raise
+        say("error: the command line is an extra: pip install 'cloudflow-async[cli]'")
+        return MISUSED

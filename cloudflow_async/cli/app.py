@@ -1,0 +1,46 @@
+"""The command line's grammar: which commands there are, and what a mistake in one looks like."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError
+
+from cloudflow_async._core.version import VERSION
+
+from .console import MISUSED, CommandError, say
+from .emulator import emulator
+from .export import export
+
+app = App(
+    name="cloudflow",
+    help="The CloudFlow API on the command line, and an emulator of it that needs no network.",
+    version=f"cloudflow-async {VERSION}",
+    version_format="plaintext",
+    help_format="plaintext",
+    result_action="return_int_as_exit_code_else_zero",
+    suppress_keyboard_interrupt=False,
+)
+app.command(
+    export,
+    help_format="markdown",  # fills lines anew, which plain text does not
+    usage="Usage: cloudflow export [OPTIONS] [PIPELINE_IDS...]",
+)
+app.command(emulator, help_format="markdown")
+
+
+def run(arguments: Sequence[str] | None) -> int:
+    """Run a command and return its exit status; mistakes and failures become one line."""
+    try:
+        status: int = app(arguments, exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        say(f"error: {_in_one_line(str(error))}")
+        return MISUSED
+    except CommandError as error:
+        say(f"error: {_in_one_line(str(error))}")
+        return error.status
+    return status
+
+
+def _in_one_line(text: str) -> str:
+    return " ".join(text.split())

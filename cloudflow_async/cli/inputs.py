@@ -1,0 +1,116 @@
+"""What a person hands to ``cloudflow export``, read and checked before anything is sent."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, Literal
+
+import attrs
+
+from .console import CommandError
+
+STANDARD_STREAM: Final = "-"
+"""What stands for standard input or output where a file is asked for."""
+
+Format = Literal["jsonl", "csv"]
+"""How rows are written."""
+
+KEY_VARIABLE: Final = "CLOUDFLOW_API_KEY"
+BASE_URL_VARIABLE: Final = "CLOUDFLOW_BASE_URL"
+
+
+@attrs.frozen(kw_only=True)
+class ExportOptions:
+    """What is to be exported, and where from."""
+
+    pipeline_ids: Sequence[str] = ()
+    """Empty with `emulator_seed`: all of the emulator's."""
+
+    status: str | None = None
+    """Only executions with this status; None: all."""
+
+    start_date: datetime | None = None
+    """Only executions that started then or later; None: all."""
+
+    end_date: datetime | None = None
+    """Only executions that started then or earlier; None: all."""
+
+    concurrency: int = 16
+    """Pipelines read at the same time."""
+
+    emulator_seed: int | None = None
+    """Seed of the emulator that is started for this export; None: the API is asked."""
+
+    api_key: str = attrs.field(default="", repr=False)
+    """Empty with `emulator_seed`."""
+
+    base_url: str | None = None
+    """None: the documented one."""
+
+
+def read_instant(text: str) -> datetime:
+    """Return a date, or a date and time, as an instant; without a zone it is meant in UTC.
+
+    Raises:
+        ValueError: It is neither.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(
+            f"{text!r} is no ISO 8601 date: write 2026-01-20 or 2026-01-20T09:30:00Z."
+        ) from None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+def read_ids(source: str) -> list[str]:
+    """Return the ids in a file, or on standard input: one a line; ``#`` begins a comment.
+
+    Raises:
+        CommandError: It cannot be read, or is not UTF-8 text.
+    """
+    try:
+        text = _read(source).decode("utf-8-sig")
+    except OSError as error:
+        raise CommandError(f"cannot read ids from {source}: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise CommandError(f"cannot read ids from {source}: it is not UTF-8 text.") from error
+    lines = (line.partition("#")[0].strip() for line in text.splitlines())
+    return [line for line in lines if line]
+
+
+def choose_base_url(given: str | None, environment: Mapping[str, str]) -> str | None:
+    """Return the base URL that was given, or the environment's; None: the documented one."""
+    return given or environment.get(BASE_URL_VARIABLE) or None
+
+
+def require_key(environment: Mapping[str, str]) -> str:
+    """Return the API key of the environment.
+
+    Raises:
+        CommandError: There is none.
+    """
+    key = environment.get(KEY_VARIABLE, "")
+    if not key.strip():
+        raise CommandError(
+            f"no API key: set the environment variable {KEY_VARIABLE}, "
+            "or try --emulator, which needs none."
+        )
+    return key
+
+
+def choose_format(given: Format | None, out: str | None) -> Format:
+    """Return the format that was given, or the one that the file's name tells."""
+    if given is not None:
+        return given
+    return "csv" if out is not None and out.lower().endswith(".csv") else "jsonl"
+
+
+def _read(source: str) -> bytes:
+    if source != STANDARD_STREAM:
+        return Path(source).read_bytes()
+    # Null where a process was started with its standard input closed.
+    return b"" if sys.stdin is None else sys.stdin.buffer.read()

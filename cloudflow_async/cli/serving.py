@@ -1,0 +1,60 @@
+"""Run the emulator until a signal ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from functools import partial
+
+from cloudflow_async.emulator import Emulator
+from cloudflow_async.emulator.limits import LimitsMode
+
+from .console import FAILED, CommandError
+from .running import run
+
+_PIPELINES = 40
+
+
+def serve(*, port: int, limits_mode: LimitsMode, seed: int) -> int:
+    """Run an emulator with made-up history, say how to use it, and return the exit status.
+
+    Raises:
+        CommandError: The port cannot be listened on.
+    """
+    run(partial(_serve, Emulator(port=port, limits_mode=limits_mode, seed=seed), port))
+    # A signal is how it is meant to end.
+    return 0
+
+
+async def _serve(emulator: Emulator, port: int) -> None:
+    try:
+        await emulator.start()
+    except OSError as error:
+        raise CommandError(
+            f"cannot listen on port {port}: {_reason(error)}; --port 0 takes a free one.",
+            status=FAILED,
+        ) from error
+    try:
+        ids = emulator.seed_history(_PIPELINES)
+        print(_invitation(emulator, ids), flush=True)  # noqa: T201 - what the command is for
+        await asyncio.Event().wait()
+    finally:
+        await emulator.stop()
+
+
+def _reason(error: OSError) -> str:
+    # asyncio words it with the address, which is in the message already.
+    return str(error) if error.errno is None else os.strerror(error.errno)
+
+
+def _invitation(emulator: Emulator, ids: list[str]) -> str:
+    return f"""\
+CloudFlow emulator, until Ctrl-C
+  base URL   {emulator.base_url}
+  API key    {emulator.api_key}
+  pipelines  {len(ids)}, such as {", ".join(ids[:3])}
+
+Try it in another terminal:
+  export CLOUDFLOW_API_KEY={emulator.api_key}
+  cloudflow export --base-url {emulator.base_url} {" ".join(ids[:2])}
+"""

@@ -1,0 +1,102 @@
+"""The command as a process, and an emulator for it that runs in a thread."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cloudflow_async.emulator import Emulator, EmulatorLimits
+
+EXECUTIONS = "/pipelines/{pipeline_id}/executions"
+
+Start = Callable[..., "subprocess.Popen[str]"]
+Serve = Callable[..., Emulator]
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run in an empty folder, and without the environment of whoever runs the tests."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("CLOUDFLOW_API_KEY", "CLOUDFLOW_BASE_URL", "NO_COLOR", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def loop_in_thread() -> Iterator[asyncio.AbstractEventLoop]:
+    """Return an event loop that runs beside the test."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    yield loop
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()
+
+
+@pytest.fixture
+def serve(
+    loop_in_thread: asyncio.AbstractEventLoop, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Serve]:
+    """Return a function that starts an emulator and points the command's environment to it."""
+    started: list[Emulator] = []
+
+    def wait(work: Any) -> None:
+        asyncio.run_coroutine_threadsafe(work, loop_in_thread).result(timeout=10)
+
+    def start(**options: Any) -> Emulator:
+        options.setdefault("rate_limits", EmulatorLimits(requests=1000, burst=1000))
+        emulator = Emulator(**options)
+        wait(emulator.start())
+        started.append(emulator)
+        monkeypatch.setenv("CLOUDFLOW_API_KEY", emulator.api_key)
+        monkeypatch.setenv("CLOUDFLOW_BASE_URL", emulator.base_url)
+        return emulator
+
+    yield start
+    for emulator in started:
+        wait(emulator.stop())
+
+
+@pytest.fixture
+def emulator(serve: Serve) -> Emulator:
+    """Return a running emulator to which the command's environment points."""
+    return serve()
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Return a function that starts the command as a process of its own."""
+    started: list[subprocess.Popen[str]] = []
+
+    def run(*arguments: str, **options: Any) -> subprocess.Popen[str]:
+        settings = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **options}
+        process = subprocess.Popen(
+            [sys.executable, "-W", "error", "-m", "cloudflow_async", *arguments],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            **settings,
+        )
+        started.append(process)
+        return process
+
+    yield run
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def eventually(condition: Callable[[], object], *, within: float = 10.0) -> None:
+    """Wait until a condition holds; fail when it does not in so many seconds."""
+    until = time.monotonic() + within
+    while not condition():
+        assert time.monotonic() < until, "it did not come to hold"
+        time.sleep(0.01)

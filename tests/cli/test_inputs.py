@@ -1,0 +1,129 @@
+"""What a person hands over, read and checked."""
+
+from __future__ import annotations
+
+import io
+import sys
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+
+from cloudflow_async.cli.console import CommandError
+from cloudflow_async.cli.inputs import (
+    ExportOptions,
+    choose_base_url,
+    choose_format,
+    read_ids,
+    read_instant,
+    require_key,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "instant"),
+    [
+        ("2026-01-20", datetime(2026, 1, 20, tzinfo=UTC)),
+        ("2026-01-20T09:30:00", datetime(2026, 1, 20, 9, 30, tzinfo=UTC)),
+        ("2026-01-20T09:30:00Z", datetime(2026, 1, 20, 9, 30, tzinfo=UTC)),
+        (
+            "2026-01-20T09:30:00+02:00",
+            datetime(2026, 1, 20, 9, 30, tzinfo=timezone(timedelta(hours=2))),
+        ),
+    ],
+)
+def test_a_date_without_a_zone_is_meant_in_utc(text: str, instant: datetime) -> None:
+    """A plain date is its midnight in UTC; a zone that is given counts."""
+    assert instant == read_instant(text)
+
+
+def test_what_is_no_date_is_refused_with_an_example() -> None:
+    """The message shows how a date is written."""
+    with pytest.raises(ValueError, match=r"'yesterday' is no ISO 8601 date: write 2026-01-20"):
+        read_instant("yesterday")
+
+
+def test_ids_come_one_a_line(tmp_path: Path) -> None:
+    """Blank lines, comments, white space, Windows line ends and a byte order mark are no ids."""
+    source = tmp_path / "ids.txt"
+    source.write_bytes(b"\xef\xbb\xbfpipe_1\r\n\r\n# old ones\n  pipe_2  # last week\npipe_3")
+
+    assert ["pipe_1", "pipe_2", "pipe_3"] == read_ids(str(source))
+
+
+def test_ids_come_from_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A single hyphen stands for standard input."""
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"pipe_1\npipe_2\n")))
+
+    assert ["pipe_1", "pipe_2"] == read_ids("-")
+
+
+def test_a_closed_standard_input_has_no_ids(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process may be started without standard input."""
+    monkeypatch.setattr(sys, "stdin", None)
+
+    assert [] == read_ids("-")
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    """The message names the file and what is wrong with it."""
+    with pytest.raises(CommandError, match=r"cannot read ids from .*nope: No such file"):
+        read_ids(str(tmp_path / "nope"))
+
+
+def test_ids_have_to_be_text(tmp_path: Path) -> None:
+    """A file in another encoding is refused rather than guessed at."""
+    source = tmp_path / "ids.txt"
+    source.write_text("pipe_1", encoding="utf-16")
+
+    with pytest.raises(CommandError, match="it is not UTF-8 text"):
+        read_ids(str(source))
+
+
+@pytest.mark.parametrize(
+    ("given", "environment", "chosen"),
+    [
+        ("https://a/v2", {"CLOUDFLOW_BASE_URL": "https://b/v2"}, "https://a/v2"),
+        (None, {"CLOUDFLOW_BASE_URL": "https://b/v2"}, "https://b/v2"),
+        (None, {"CLOUDFLOW_BASE_URL": ""}, None),
+        (None, {}, None),
+    ],
+)
+def test_the_option_wins_over_the_environment(
+    given: str | None, environment: dict[str, str], chosen: str | None
+) -> None:
+    """An empty variable is none."""
+    assert chosen == choose_base_url(given, environment)
+
+
+def test_the_key_comes_from_the_environment() -> None:
+    """There is no option for it: arguments can be seen by everybody on the machine."""
+    assert "cf_test_1" == require_key({"CLOUDFLOW_API_KEY": "cf_test_1"})
+
+
+@pytest.mark.parametrize("environment", [{}, {"CLOUDFLOW_API_KEY": "  "}])
+def test_without_a_key_the_way_out_is_told(environment: dict[str, str]) -> None:
+    """The message names the variable, and what works without a key."""
+    with pytest.raises(CommandError, match=r"set the environment variable CLOUDFLOW_API_KEY.*--e"):
+        require_key(environment)
+
+
+@pytest.mark.parametrize(
+    ("given", "out", "chosen"),
+    [
+        (None, None, "jsonl"),
+        (None, "-", "jsonl"),
+        (None, "rows.CSV", "csv"),
+        (None, "rows.txt", "jsonl"),
+        ("jsonl", "rows.csv", "jsonl"),
+        ("csv", "-", "csv"),
+    ],
+)
+def test_the_files_name_decides_the_format(given: str | None, out: str | None, chosen: str) -> None:
+    """An explicit format wins over it."""
+    assert chosen == choose_format(given, out)  # type: ignore[arg-type]
+
+
+def test_options_hide_the_key() -> None:
+    """A repr ends up in logs."""
+    assert "cf_test_1" not in repr(ExportOptions(api_key="cf_test_1"))

@@ -1,0 +1,85 @@
+"""An execution as a line."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from cloudflow_async._core.codec import decode
+from cloudflow_async.cli.rows import COLUMNS, HEADERS, csv_line, json_line
+from cloudflow_async.cloudflow.pipelines import Execution
+
+_DOCUMENTS = Path(__file__).parent.parent / "documents" / "cloudflow"
+
+
+@pytest.fixture
+def row() -> dict[str, Any]:
+    """Return the row that the API document shows."""
+    page = json.loads((_DOCUMENTS / "list_executions.200.json").read_text())
+    row: dict[str, Any] = page["data"][0]
+    return row
+
+
+@pytest.fixture
+def execution(row: dict[str, Any]) -> Execution:
+    """Return the execution that the API document shows."""
+    return decode(Execution, row)
+
+
+def _read_csv(*lines: bytes) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(b"".join(lines).decode(), newline="")))
+
+
+def test_a_json_line_is_the_apis_own_json(row: dict[str, Any], execution: Execution) -> None:
+    """What came goes out, in one line."""
+    line = json_line(execution)
+
+    assert row == json.loads(line)
+    assert line.endswith(b"\n")
+    assert 1 == line.count(b"\n")
+
+
+def test_a_json_line_keeps_unknown_fields(row: dict[str, Any]) -> None:
+    """A field that the document does not show is exported too."""
+    row["region"] = "eu\nwest"
+    line = json_line(decode(Execution, row))
+
+    assert row == json.loads(line)
+    assert 1 == line.count(b"\n")
+
+
+def test_columns_are_the_documented_fields_in_order(row: dict[str, Any]) -> None:
+    """The order is the document's own."""
+    assert tuple(row) == COLUMNS
+    assert [list(row)] == _read_csv(HEADERS["csv"])
+    assert b"" == HEADERS["jsonl"]
+
+
+def test_a_csv_line_has_a_cell_for_each_column(row: dict[str, Any], execution: Execution) -> None:
+    """Values are written as in the API's JSON."""
+    assert [[str(value) for value in row.values()]] == _read_csv(csv_line(execution))
+
+
+def test_no_value_is_an_empty_cell(execution: Execution) -> None:
+    """A running execution has neither end nor duration."""
+    running = attrs.evolve(execution, status="running", completed_at=None, duration_ms=None)
+    (cells,) = _read_csv(csv_line(running))
+
+    assert "" == cells[COLUMNS.index("completed_at")] == cells[COLUMNS.index("duration_ms")]
+
+
+def test_csv_quotes_what_would_break_it_and_leaves_out_unknown_fields(
+    execution: Execution,
+) -> None:
+    """A comma, a quote or a line break in a value stays in its cell."""
+    odd = attrs.evolve(execution, status='half,"done"\n', extra={"region": "eu"})
+    (cells,) = _read_csv(csv_line(odd))
+
+    assert 'half,"done"\n' == cells[COLUMNS.index("status")]
+    assert len(COLUMNS) == len(cells)

@@ -1,0 +1,66 @@
+"""``cloudflow emulator`` while it runs."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from cloudflow_async.cli import main
+
+from .conftest import Start
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_serves_until_a_signal(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    """The lines that it prints work as they are in another terminal, and it ends quietly."""
+    server = start("emulator", "--port", "0", "--seed", "3", "--limits-mode", "fixed")
+    assert server.stdout is not None
+    said = [server.stdout.readline().strip() for _ in range(8)]
+    export, command = said[6:8]
+    name, _, key = export.removeprefix("export ").partition("=")
+    monkeypatch.setenv(name, key)
+
+    assert f"API key    {key}" == said[2]
+    assert 0 == main(command.split()[1:])
+    assert (tmp_path / "executions.jsonl").stat().st_size > 0
+
+    server.send_signal(number)
+    _, err = server.communicate(timeout=5)
+
+    assert (0, "") == (server.returncode, err)
+
+
+def test_it_can_be_asked_by_anything_that_speaks_http(start: Start) -> None:
+    """The made-up pipelines are there, and counted in the mode that was asked for."""
+    server = start("emulator", "--port", "0", "--limits-mode", "sliding")
+    assert server.stdout is not None
+    said = [server.stdout.readline().split() for _ in range(4)]
+    url = f"{said[1][-1]}/pipelines/{said[3][-1]}/executions?limit=1"
+    request = urllib.request.Request(url, headers={"X-API-Key": said[2][-1]})  # noqa: S310 - ours
+    with urllib.request.urlopen(request) as answer:  # noqa: S310 - ours
+        page = json.load(answer)
+
+    assert 1 == len(page["data"])
+    assert "99" == answer.headers["X-RateLimit-Remaining"]
+
+
+def test_a_port_that_is_taken_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """With the way out, and exit status 1."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert 1 == main(["emulator", "--port", str(port)])
+
+    out, err = capsys.readouterr()
+
+    assert "" == out
+    assert f"error: cannot listen on port {port}: Address already in use; --port 0 " in err
+    assert 1 == err.count("\n")
