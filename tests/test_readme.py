@@ -1,0 +1,75 @@
+"""Every Python block of the README, and of the package's docstring, runs against the emulator."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import textwrap
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import cloudflow_async
+from cloudflow_async import CloudFlow
+from cloudflow_async.emulator import Emulator
+
+README = Path(__file__).parent.parent / "README.md"
+BLOCK = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
+
+
+def blocks() -> Iterator[tuple[int, str]]:
+    """Yield the line and the text of each Python block of the README."""
+    text = README.read_text()
+    for match in BLOCK.finditer(text):
+        yield text.count("\n", 0, match.start(1)) + 1, match[1]
+
+
+async def run(code: str, name: str, names: dict[str, Any]) -> None:
+    """Run code that may await at its top level."""
+    compiled = compile(code, name, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    waiting = eval(compiled, names)  # noqa: S307 - the project's own examples
+    if inspect.isawaitable(waiting):
+        await waiting
+
+
+@pytest.fixture
+async def names() -> AsyncIterator[dict[str, Any]]:
+    """Return what the README's blocks refer to: a client, an emulator, ids of pipelines."""
+    async with Emulator() as emulator:
+        pipeline_ids = emulator.seed_history(pipelines=3)
+        emulator.add_workflow(name="Another report")
+        async with CloudFlow(emulator.api_key, base_url=emulator.base_url) as cf:
+            yield {"cf": cf, "emulator": emulator, "pipeline_ids": pipeline_ids}
+
+
+@pytest.mark.parametrize(("line", "code"), list(blocks()))
+async def test_readme(line: int, code: str, names: dict[str, Any]) -> None:
+    """A block of the README runs as it is printed."""
+    await run("\n" * (line - 1) + code, "README.md", names)
+    if "test_report" in names:
+        await names["test_report"](names["cf"], names["emulator"])
+
+
+async def test_docstring(names: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    """The example in the package's docstring runs, given an emulator for an API."""
+    emulator = names["emulator"]
+    example = BLOCK.search(textwrap.dedent((cloudflow_async.__doc__ or "").partition(":\n")[2]))
+    assert example is not None
+
+    await run(
+        example[1],
+        "cloudflow_async.__doc__",
+        {"CloudFlow": lambda _: CloudFlow(emulator.api_key, base_url=emulator.base_url)},
+    )
+
+    assert "Another report 1\n" == capsys.readouterr().out
+
+
+def test_links() -> None:
+    """Every file that the README links to exists."""
+    linked = re.findall(r"\]\((?!https?:)([^)#]+)\)", README.read_text())
+
+    assert [] == [link for link in linked if not (README.parent / link).exists()]
