@@ -87,11 +87,8 @@ async def _run(peer: Callable[[Emulator, int], Awaitable[int]], mode: Mode, call
 
 def run(calls: int) -> str:
     """Return the table."""
-    lines = [
-        f"{calls} concurrent calls",
-        f"  {'':22}{'limits':10}{'succeeded':>10}{'429s':>6}"
-        f"{'seconds':>9}{'ideal':>7}{'sockets':>9}",
-    ]
+    columns = f"{'limits':10}{'succeeded':>10}{'429s':>6}{'seconds':>9}{'ideal':>7}{'sockets':>9}"
+    lines = [f"{calls} concurrent calls", f"  {'':22}{columns}"]
     for name, peer in (("CloudFlow", _client), ("aiohttp + aiolimiter", _by_hand)):
         for mode in MODES:
             with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:

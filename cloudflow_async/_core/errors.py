@@ -107,7 +107,7 @@ class StatusError(CloudFlowError):
     """The document's error code, such as ``invalid_parameter``; unknown codes as they came."""
 
     server_message: str | None
-    """The server's own message."""
+    """The server's own message; None when it sent none that could be read."""
 
     field: str | None
     """The parameter or body field at fault, where the server names one."""
@@ -157,6 +157,11 @@ class StatusError(CloudFlowError):
         self.path = path
         self.elapsed = elapsed
         self.body = body
+
+    @property
+    def message(self) -> str:
+        """The server's own message where it sent one, else what went wrong in one sentence."""
+        return self.server_message or super().message
 
 
 class BadRequestError(StatusError):

@@ -195,6 +195,7 @@ def test_an_error_carries_all_that_the_answer_says() -> None:
 
     assert "invalid_parameter" == error.code
     assert "The 'limit' parameter must be between 1 and 100" == error.server_message
+    assert error.message == error.server_message
     assert "limit" == error.field
     assert "req_abc123" == error.request_id
     assert error.retry_after is None
