@@ -12,7 +12,7 @@ from .console import MISUSED, CommandError, say
 from .emulator import emulator
 from .export import export
 
-app = App(
+app: App = App(
     name="cloudflow",
     help="The CloudFlow API on the command line, and an emulator of it that needs no network.",
     version=f"cloudflow-async {VERSION}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
@@ -116,7 +117,7 @@ class State:
         self.workflows: dict[str, Workflow] = {}
         self.pipelines: dict[str, Pipeline] = {}
         self.webhooks: dict[str, Webhook] = {}
-        self.chance = seeded(self.seed, "state")
+        self.chance: random.Random = seeded(self.seed, "state")
         self._identifiers = seeded(self.seed, "identifiers")
         self._used: set[str] = set()
 

@@ -395,7 +395,6 @@ async def test_a_delayed_request_does_not_outlive_a_reset(api: Api, emulator: Em
     assert again.status == 201
 
 
-
 @pytest.mark.virtual_time
 async def test_a_delay_passes_on_the_running_loop(api: Api, emulator: Emulator) -> None:
     """An hour is over at once on a virtual clock; other requests overtake."""

@@ -1,0 +1,195 @@
+"""What a user can name: complete, documented, and able to travel between processes."""
+
+from __future__ import annotations
+
+import ast
+import copy
+import importlib
+import inspect
+import itertools
+import pickle
+import re
+from collections.abc import Iterator
+from functools import cache
+from types import ModuleType
+from typing import Any
+
+import attrs
+import pytest
+
+import cloudflow_async
+from cloudflow_async._core import errors
+
+_PUBLIC = {name: getattr(cloudflow_async, name) for name in cloudflow_async.__all__}
+_PUBLIC_CLASSES: dict[str, Any] = {
+    name: obj for name, obj in _PUBLIC.items() if inspect.isclass(obj)
+}
+
+
+def _subclasses(root: type[BaseException]) -> Iterator[type[BaseException]]:
+    yield root
+    for child in root.__subclasses__():
+        if child.__module__.startswith("cloudflow_async."):
+            yield from _subclasses(child)
+
+
+_ERRORS = sorted(set(_subclasses(errors.CloudFlowError)), key=lambda error: error.__name__)
+
+
+def test_all_is_sorted() -> None:
+    """Public names are listed once each, in the order of their characters."""
+    listed = list(cloudflow_async.__all__)
+
+    assert sorted(set(listed)) == listed
+
+
+def test_all_is_complete() -> None:
+    """Every public name that is gathered is listed, and shows when the package is explored."""
+    gathered = {
+        name
+        for name, value in vars(importlib.import_module("cloudflow_async._public")).items()
+        if not (name.startswith("_") or isinstance(value, ModuleType))
+    }
+
+    assert gathered == {name for name in cloudflow_async.__all__ if not name.startswith("_")}
+    assert set() == set(cloudflow_async.__all__) - set(dir(cloudflow_async))
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    """Names that resolve lazily do not turn a misspelt one into anything else."""
+    with pytest.raises(AttributeError, match="CloudFlaw"):
+        getattr(cloudflow_async, "CloudFlaw")  # noqa: B009  # type checkers know better
+
+
+@pytest.mark.parametrize("name", _PUBLIC_CLASSES)
+def test_a_public_class_is_found_where_it_says(name: str) -> None:
+    """A class can be imported from its own ``__module__``, as pickle does."""
+    cls = _PUBLIC_CLASSES[name]
+    found = getattr(importlib.import_module(cls.__module__), cls.__qualname__)
+
+    assert cls.__module__.split(".")[0] == "cloudflow_async"
+    assert cls is found
+
+
+@pytest.mark.parametrize(
+    "name",
+    [name for name, obj in _PUBLIC.items() if inspect.isclass(obj) or inspect.isroutine(obj)],
+)
+def test_what_is_public_is_documented(name: str) -> None:
+    """Classes and functions say what they are for."""
+    assert inspect.getdoc(_PUBLIC[name])
+
+
+@pytest.mark.parametrize("name", _PUBLIC_CLASSES)
+def test_the_members_of_a_public_class_are_documented(name: str) -> None:
+    """Methods and properties say what they are for, in the class or in one above it."""
+    cls = _PUBLIC_CLASSES[name]
+    members = [
+        member
+        for member, value in vars(cls).items()
+        if not member.startswith("_")
+        and (inspect.isroutine(value) or isinstance(value, property | classmethod | staticmethod))
+    ]
+
+    assert [] == [member for member in members if not inspect.getdoc(getattr(cls, member))]
+
+
+@pytest.mark.parametrize("name", [name for name, cls in _PUBLIC_CLASSES.items() if attrs.has(cls)])
+def test_every_public_field_has_a_docstring_under_it(name: str) -> None:
+    """A field of a data class is documented where it is defined."""
+    cls = _PUBLIC_CLASSES[name]
+    documented = {field for base in cls.__mro__ for field in _documented_fields(base)}
+    fields = {field.name for field in attrs.fields(cls) if not field.name.startswith("_")}
+
+    assert set() == fields - documented
+
+
+@cache
+def _documented_fields(cls: type) -> frozenset[str]:
+    """Return the fields with a string under them in the source of a class."""
+    if not cls.__module__.startswith("cloudflow_async"):
+        return frozenset()
+    source = inspect.getsource(importlib.import_module(cls.__module__))
+    bodies = [
+        node.body
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.ClassDef) and node.name == cls.__name__
+    ]
+    return frozenset(
+        field.target.id
+        for body in bodies
+        for field, after in itertools.pairwise(body)
+        if isinstance(field, ast.AnnAssign)
+        and isinstance(field.target, ast.Name)
+        and isinstance(after, ast.Expr)
+        and isinstance(after.value, ast.Constant)
+        and isinstance(after.value.value, str)
+    )
+
+
+def _tree_drawn() -> dict[str, str | None]:
+    """Read the tree in the docstring of the errors: the parent of each."""
+    parents: dict[str, str | None] = {}
+    above: dict[int, str] = {}
+    for line in str(inspect.getdoc(errors)).splitlines():
+        if match := re.match(r"(?P<indent>[ │├└─]*)(?P<name>[A-Z]\w+Error)\b", line):
+            column = len(match["indent"])
+            above = {at: name for at, name in above.items() if at < column}
+            parents[match["name"]] = above[max(above)] if above else None
+            above[column] = match["name"]
+    return parents
+
+
+def test_the_tree_of_errors_is_drawn_as_it_is() -> None:
+    """The tree in the docstring of the errors has every class, under the class it derives from."""
+    derived = {
+        error.__name__: next(
+            (base.__name__ for base in error.__bases__ if issubclass(base, errors.CloudFlowError)),
+            None,
+        )
+        for error in _ERRORS
+    }
+
+    assert derived == _tree_drawn()
+
+
+def test_every_error_is_public() -> None:
+    """A user can catch by name whatever the package raises."""
+    assert set() == {error.__name__ for error in _ERRORS} - set(cloudflow_async.__all__)
+
+
+def _full(cls: type[BaseException]) -> BaseException:
+    """Return an error with every attribute set to a value of its own."""
+    names = {
+        name
+        for base in cls.__mro__
+        if issubclass(base, errors.CloudFlowError)
+        for name, parameter in inspect.signature(base).parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY
+    }
+    return cls("the message", **{name: f"the {name}" for name in names})
+
+
+@pytest.mark.parametrize("cls", _ERRORS)
+@pytest.mark.parametrize(
+    "travel",
+    [lambda error: pickle.loads(pickle.dumps(error)), copy.copy, copy.deepcopy],  # noqa: S301  # our own
+    ids=["pickle", "copy", "deepcopy"],
+)
+def test_an_error_travels_with_its_attributes(cls: type[BaseException], travel: Any) -> None:
+    """Errors pickle, copy and deep-copy with all that they know: task queues move them."""
+    error = _full(cls)
+    arrived = travel(error)
+
+    assert type(error) is type(arrived)
+    assert error.args == arrived.args
+    assert vars(error) == vars(arrived)
+    assert str(error) == str(arrived)
+
+
+@pytest.mark.parametrize("cls", _ERRORS)
+def test_an_error_can_be_made_again_from_its_arguments(cls: type[BaseException]) -> None:
+    """``type(e)(*e.args)`` works, which is how some libraries raise an error a second time."""
+    error = _full(cls)
+
+    assert str(error) == str(type(error)(*error.args))
