@@ -21,9 +21,11 @@ column, and on the way up each hook puts its own part in front of the path.
 
 from __future__ import annotations
 
+import contextlib
 import enum
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain, islice, starmap
+from operator import itemgetter
 from typing import Any, Final, TypeAlias
 
 import attrs
@@ -247,12 +249,13 @@ def _table(rows: Column, known: frozenset[str]) -> tuple[Mapping[str, Column], b
 
     Keys that all rows lack may be missing; where some rows have one, the others have `ABSENT`.
     """
-    keys = [*chain.from_iterable(rows)]
-    first = keys[: len(rows[0])]
-    # No key is twice in a row, so none of the rows can be longer or shorter if this holds.
-    if len(keys) == len(first) * len(rows) and keys == first * len(rows):
-        columns = zip(*map(dict.values, rows), strict=True)
-        return dict(zip(first, columns, strict=True)), known.issuperset(first)
+    first = rows[0]
+    # A row with as many keys as the first, each of the first among them, has no others.
+    # Of a single key itemgetter would make no tuple.
+    if len(first) > 1 and {*map(len, rows)} == {len(first)}:
+        with contextlib.suppress(KeyError):
+            columns = zip(*map(itemgetter(*first), rows), strict=True)
+            return dict(zip(first, columns, strict=True)), known.issuperset(first)
     return {key: [row.get(key, ABSENT) for row in rows] for key in known}, False
 
 

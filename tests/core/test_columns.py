@@ -225,6 +225,13 @@ def test_rows_alike_or_not_give_the_same_objects(rows: list[dict[str, Any]]) -> 
     assert expected == [LAMPS(row) for row in rows]
 
 
+def test_rows_of_a_single_field_are_read() -> None:
+    """A table of one column is a table as well."""
+    rows = [{"type": "bed"}, {"type": "cot"}]
+
+    assert [Other(type="bed"), Other(type="cot")] == OTHERS.read(rows)
+
+
 @pytest.mark.parametrize(
     ("row", "path", "expected", "found"),
     [
