@@ -6,6 +6,7 @@ import asyncio
 import io
 from collections.abc import AsyncIterator
 from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
@@ -393,6 +394,22 @@ async def test_a_delayed_request_does_not_outlive_a_reset(api: Api, emulator: Em
         "POST", "/webhooks", json={"url": "https://x.example", "events": ["workflow.failed"]}
     )
     assert again.status == 201
+
+
+async def test_a_request_whose_body_comes_after_a_reset_is_forgotten(emulator: Emulator) -> None:
+    """Its head arrived in an earlier life; it gets no answer and leaves no trace."""
+    address = urlsplit(emulator.base_url)
+    reader, writer = await asyncio.open_connection(address.hostname, address.port)
+    head = f"POST /v2/webhooks HTTP/1.1\r\nHost: {address.netloc}\r\nContent-Length: 2\r\n\r\n"
+    writer.write(head.encode())
+    await until(lambda: len(emulator.requests) == 1)
+    emulator.reset()
+    writer.write(b"{}")
+    answer = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+
+    assert (b"", []) == (answer, emulator.requests)
 
 
 @pytest.mark.virtual_time
