@@ -9,8 +9,9 @@ earlier permit and stands where it stood.
 All times are those of `_Clock`, which goes on when one event loop follows another, so that budget
 and pauses survive a second `asyncio.run`.
 
-All decisions are made in `_advance`, which is synchronous: it runs when somebody joins or leaves
-the line, when an answer comes, and when the timer rings.
+Who finds nobody in line and the way free leaves at once.  All other decisions are made in
+`_advance`, which is synchronous: it runs when somebody joins or leaves the line, when an answer
+comes, and when the timer rings.
 """
 
 from __future__ import annotations

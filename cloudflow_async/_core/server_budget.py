@@ -8,6 +8,8 @@ had arrived was certainly counted later, so its answer replaces the older one.
 
 Nothing is known before the first answer, and after a reset: then only a handful goes out until an
 answer comes.  After a budget that ran out it is one, since a sliding limit may have freed just one.
+An answer with room in it that was slower than its own reset, as a bucket's often is, still holds
+for as long as it took to come.
 
 A 429 pauses everybody once, and then one request asks how things stand.  When the 429 does not
 say for how long, or one after the other says too little, the pauses grow; but those that are
@@ -141,7 +143,6 @@ class ServerBudget:
         if reset_at is None:
             reset_at = now + self._per * (1 if remaining else _FIRST_GUESS)
         if remaining:
-            # A bucket can be full again before a slow answer arrives: it is no stranger for that.
             reset_at = max(reset_at, 2 * now - sent_at)
         self._reset_at = reset_at
 

@@ -171,6 +171,20 @@ def test_a_reset_that_has_passed_on_the_way_parks_nobody(play: Play) -> None:
     assert 0.0 == play.wait
 
 
+def test_a_slow_answer_holds_for_as_long_as_it_took(play: Play) -> None:
+    """A bucket that was whole again before its answer came does not make it a first answer."""
+    sent_at = play.send()
+    play.now = 1.0
+    play.answer(sent_at, 149, resets_in=-0.4)
+    play.send(4 * HANDFUL)
+
+    assert 0 == play.wait
+
+    play.now = 2.0
+
+    assert math.inf == play.wait
+
+
 def test_an_answer_from_before_a_reset_says_nothing_about_after(play: Play) -> None:
     """Requests that were counted after it have been answered, and forgotten, since."""
     sent_at = play.send(3)
