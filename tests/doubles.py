@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 from multidict import CIMultiDict
 
+from cloudflow_async._core.auth import Refusal
 from cloudflow_async._core.errors import ClientClosedError
 from cloudflow_async._core.limiter import Permit
 from cloudflow_async._core.messages import RateLimitSeen, RateLimitStatus, Reply, Request
@@ -87,6 +88,7 @@ class OpenLimiter:
         self.waiting = 0
         self.asked: list[tuple[float | None, Permit | None]] = []
         self.seen: list[RateLimitSeen | None] = []
+        self.released = 0
         self.gate = asyncio.Event()
         self.gate.set()
 
@@ -107,6 +109,10 @@ class OpenLimiter:
         """Take a permit back."""
         self.seen.append(seen)
 
+    def release(self, permit: Permit) -> None:
+        """Take a permit back that was not used."""
+        self.released += 1
+
     def status(self) -> RateLimitStatus:
         """Return what is under way."""
         return RateLimitStatus(
@@ -114,7 +120,7 @@ class OpenLimiter:
             remaining=None,
             reset_at=None,
             waiting=self.waiting,
-            in_flight=self.granted - len(self.seen),
+            in_flight=self.granted - len(self.seen) - self.released,
             paused_for=0.0,
         )
 
@@ -124,7 +130,7 @@ class FakeAuth:
 
     def __init__(self, keys: int = 1) -> None:
         self.number = 1
-        self.refused: list[Mapping[str, str]] = []
+        self.refusals: list[Refusal] = []
         self.gate = asyncio.Event()
         self.gate.set()
         self._keys = keys
@@ -134,9 +140,9 @@ class FakeAuth:
         await self.gate.wait()
         return {"X-API-Key": f"key-{self.number}"}
 
-    async def renew(self, refused: Mapping[str, str]) -> bool:
+    async def renew(self, refusal: Refusal) -> bool:
         """Go on to the next key if there is one."""
-        self.refused.append(refused)
+        self.refusals.append(refusal)
         await self.gate.wait()
         if self.number == self._keys:
             return False

@@ -23,10 +23,15 @@
     ├── CredentialError                 a credential that cannot be used
     │   ├── NoCredentialsError          none was found
     │   ├── ReauthenticationRequiredError  a person has to log in again
+    │   ├── LoginError                  a login did not succeed
+    │   ├── TokenRequestError           the token endpoint gave no token
+    │   ├── InsecureFileError           others could read or change the file it is in
     │   └── MissingScopeError           it is known to lack the scope
     ├── ClientClosedError               the client was closed
     ├── WrongLoopError                  the client belongs to another, running event loop
     └── WebhookVerificationError        a delivery that cannot be trusted
+
+Beside it two warnings: `CredentialWarning`, of which `InsecureKeyFileWarning` is one.
 
 Each can be made from its message alone, so that all of them pickle, copy and deep-copy with
 their attributes: task queues move exceptions between processes.  None holds a credential.
@@ -289,13 +294,79 @@ class CredentialError(CloudFlowError):
 class NoCredentialsError(CredentialError):
     """No credential was given and none was found."""
 
+    tried: tuple[tuple[str, str], ...]
+    """Where one was looked for, in order, and why each gave none."""
+
+    def __init__(
+        self, message: str, *, tried: tuple[tuple[str, str], ...] = (), **attributes: Any
+    ) -> None:
+        super().__init__(message, **attributes)
+        self.tried = tried
+
 
 class ReauthenticationRequiredError(CredentialError):
-    """The login has ended: a person has to log in again."""
+    """The login has ended, or there was none yet: a person has to log in."""
+
+
+class LoginError(CredentialError):
+    """A login did not succeed: it was denied, took too long, or its answer cannot be trusted."""
+
+    error: str | None
+    """OAuth's own word, such as ``access_denied``; None when the server did not refuse it."""
+
+    def __init__(self, message: str, *, error: str | None = None, **attributes: Any) -> None:
+        super().__init__(message, **attributes)
+        self.error = error
+
+
+class TokenRequestError(CredentialError):
+    """The token endpoint gave no token."""
+
+    status: int | None
+    """HTTP status; None when no complete answer came."""
+
+    error: str | None
+    """OAuth's own word, such as ``invalid_client``; None when the answer had none."""
+
+    retryable: bool
+    """Whether asking again later can help."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        error: str | None = None,
+        retryable: bool = False,
+        **attributes: Any,
+    ) -> None:
+        super().__init__(message, **attributes)
+        self.status = status
+        self.error = error
+        self.retryable = retryable
+
+
+class InsecureFileError(CredentialError):
+    """Others than its owner could read or change a file with a credential; it was not used."""
 
 
 class MissingScopeError(CredentialError):
-    """The credential is known to lack the scope that the call needs."""
+    """The credential is known to lack the scope that the call needs; nothing was sent."""
+
+    scope: str | None
+    """The scope, such as ``workflows:write``."""
+
+    def __init__(self, message: str, *, scope: str | None = None, **attributes: Any) -> None:
+        super().__init__(message, **attributes)
+        self.scope = scope
+
+
+class CredentialWarning(UserWarning):
+    """A credential works, but something about it should be changed."""
+
+
+class InsecureKeyFileWarning(CredentialWarning):
+    """Others than its owner may read the file of a private key."""
 
 
 class ClientClosedError(CloudFlowError):

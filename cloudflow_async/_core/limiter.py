@@ -45,7 +45,7 @@ _SPARE = 0.001
 
 @attrs.frozen(kw_only=True)
 class Permit:
-    """Leave to send one request once; to be returned by `observe`."""
+    """Leave to send one request once; to be returned by `observe` or `release`."""
 
     number: int
     """Place in the line: smaller came earlier."""
@@ -79,6 +79,10 @@ class Limiter(Protocol):
 
     def observe(self, permit: Permit, seen: RateLimitSeen | None) -> None:
         """Return a permit with what the answer said; None when no answer came."""
+        ...
+
+    def release(self, permit: Permit) -> None:
+        """Return a permit that was not used: nothing was sent, so it costs nothing."""
         ...
 
     def status(self) -> RateLimitStatus:
@@ -217,6 +221,12 @@ class LocalLimiter:
             self._pauses += seen.throttled and paused_until <= now < self._server.paused_until
             self._learn(now)
         self._advance()
+
+    def release(self, permit: Permit) -> None:
+        """Return a permit that was not used; see `Limiter.release`."""
+        if permit in self._permits:
+            self._permits.remove(permit)
+            self._give_back()
 
     def status(self) -> RateLimitStatus:
         """Return where things stand."""

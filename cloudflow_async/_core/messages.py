@@ -53,6 +53,9 @@ class Request:
     expects_json: bool = True
     """Whether a successful answer has to be JSON."""
 
+    scope: str | None = None
+    """The scope that it needs, such as ``workflows:read``; None: not known."""
+
 
 @attrs.frozen(kw_only=True)
 class Reply:

@@ -48,9 +48,12 @@ class Resource:
         segments: Segments | None = None,
         query: Query = (),
         body: object = UNSET,
+        scope: str | None = None,
     ) -> T:
         """Send a request and return its answer as an object of `cls`."""
-        request = make_request(method, path, segments=segments or {}, query=query, body=body)
+        request = make_request(
+            method, path, segments=segments or {}, query=query, body=body, scope=scope
+        )
         response = await self._session.send(request, self._options)
         try:
             return decode(cls, response.json())
@@ -65,12 +68,15 @@ class Resource:
         *,
         segments: Segments | None = None,
         body: object = UNSET,
+        scope: str | None = None,
     ) -> Response:
         """Send a request whose answer need not be JSON."""
-        request = make_request(method, path, segments=segments or {}, body=body, expects_json=False)
+        request = make_request(
+            method, path, segments=segments or {}, body=body, expects_json=False, scope=scope
+        )
         return await self._session.send(request, self._options)
 
-    def _list(
+    def _list(  # noqa: PLR0913 - each has a meaning of its own, most have a default
         self,
         cls: type[T],
         path: str,
@@ -81,6 +87,7 @@ class Resource:
         max_items: int | None = None,
         start: int = 0,
         prefetch: int = 1,
+        scope: str | None = None,
     ) -> Pages[T]:
         """Return a list that is read when somebody iterates over it."""
         filters = encode_query(query)
@@ -89,7 +96,7 @@ class Resource:
 
         async def fetch(offset: int, limit: int) -> Page[T]:
             window = f"limit={limit}&offset={offset}"
-            request = Request(method="GET", path=path, target=filtered + window)
+            request = Request(method="GET", path=path, target=filtered + window, scope=scope)
             response = await self._session.send(request, self._options)
             try:
                 return self.page_style(cls, response.json(), offset, limit)
@@ -111,6 +118,7 @@ def make_request(
     body: object = UNSET,
     headers: Mapping[str, str] | None = None,
     expects_json: bool = True,
+    scope: str | None = None,
 ) -> Request:
     """Return the request for a path template.
 
@@ -126,6 +134,7 @@ def make_request(
         body=text,
         headers=extra if text is None else {**_JSON_BODY, **extra},
         expects_json=expects_json,
+        scope=scope,
     )
 
 

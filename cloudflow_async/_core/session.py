@@ -16,7 +16,7 @@ from urllib.parse import urljoin
 
 import attrs
 
-from .auth import Auth
+from .auth import Auth, Refusal, check_scope
 from .errors import (
     AuthenticationError,
     ClientClosedError,
@@ -90,6 +90,9 @@ class _Call:
     permit: Permit | None = None
     signed: Mapping[str, str] = attrs.field(factory=dict, repr=False)
     on_wire: bool = False
+
+    date: float | None = None
+    """What the server's clock showed when it answered last."""
 
     lost: bool = False
     """Whether an attempt ended so that it may have been carried out."""
@@ -235,15 +238,27 @@ class Session:
                 await asyncio.sleep(delay)
 
     async def _send_once(self, call: _Call) -> Response:
+        # What is known already is told before the wait, what signing found out after it.
+        check_scope(self._auth, call.request)
         call.permit = await self._limiter.acquire(max_wait=self._max_wait(call), again=call.permit)
+        call.signed = await self._sign(call, call.permit)
         seen: RateLimitSeen | None = None
         try:
-            call.signed = await self._auth.sign(call.request)
             reply = await self._exchange(call)
             seen = read_rate_limit(reply)
         finally:
             self._limiter.observe(call.permit, seen)
+        call.date = seen.date
         return read(call.request, reply, call.attempts, call.signed)
+
+    async def _sign(self, call: _Call, permit: Permit) -> Mapping[str, str]:
+        try:
+            signed = await self._auth.sign(call.request)
+            check_scope(self._auth, call.request)
+        except BaseException:
+            self._limiter.release(permit)
+            raise
+        return signed
 
     async def _exchange(self, call: _Call) -> Reply:
         if self._closed:
@@ -309,7 +324,7 @@ class Session:
             return False
         call.renewed = True
         try:
-            return await self._auth.renew(call.signed)
+            return await self._auth.renew(Refusal(signed=call.signed, date=call.date))
         except CloudFlowError as error:
             raise _final(call, error) from None
 

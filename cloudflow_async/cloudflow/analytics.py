@@ -131,4 +131,5 @@ class Analytics(Resource):
             "/analytics/workflows/{workflow_id}",
             segments={"workflow_id": workflow_id},
             query=[("period", period), ("metrics", None if metrics is None else list(metrics))],
+            scope="analytics:read",
         )

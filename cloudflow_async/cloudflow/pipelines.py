@@ -103,6 +103,7 @@ class Pipelines(Resource):
             max_items=max_items,
             start=start,
             prefetch=prefetch,
+            scope="pipelines:read",
         )
 
     def fan_out(

@@ -23,6 +23,8 @@ from cloudflow_async._core.resource import Resource, json_of
 
 _ONE: Final = "/workflows/{workflow_id}"
 _TRIGGER: Final = "/webhooks/{workflow_id}/trigger"
+_READ: Final = "workflows:read"
+_WRITE: Final = "workflows:write"
 
 
 class WorkflowStatus(enum.StrEnum):
@@ -341,6 +343,7 @@ class Workflows(Resource):
             max_items=max_items,
             start=start,
             prefetch=prefetch,
+            scope=_READ,
         )
 
     async def get(self, workflow_id: str) -> Workflow:
@@ -349,7 +352,8 @@ class Workflows(Resource):
         Raises:
             NotFoundError: There is none with this id.
         """
-        return await self._ask(Workflow, "GET", _ONE, segments={"workflow_id": workflow_id})
+        segments = {"workflow_id": workflow_id}
+        return await self._ask(Workflow, "GET", _ONE, segments=segments, scope=_READ)
 
     async def create(
         self,
@@ -374,7 +378,7 @@ class Workflows(Resource):
                 sent again, since the API has no idempotency key: list the workflows first.
         """
         body = {"name": name, "description": description, "trigger": trigger, "steps": list(steps)}
-        return await self._ask(CreatedWorkflow, "POST", "/workflows", body=body)
+        return await self._ask(CreatedWorkflow, "POST", "/workflows", body=body, scope=_WRITE)
 
     async def update(
         self,
@@ -405,8 +409,9 @@ class Workflows(Resource):
         }
         if all(value is UNSET for value in body.values()):
             raise InvalidArgumentError("Nothing to change: give at least one field.")
+        segments = {"workflow_id": workflow_id}
         return await self._ask(
-            UpdatedWorkflow, "PATCH", _ONE, segments={"workflow_id": workflow_id}, body=body
+            UpdatedWorkflow, "PATCH", _ONE, segments=segments, body=body, scope=_WRITE
         )
 
     async def delete(self, workflow_id: str) -> None:
@@ -417,7 +422,7 @@ class Workflows(Resource):
         Raises:
             NotFoundError: There was none with this id.
         """
-        await self._tell("DELETE", _ONE, segments={"workflow_id": workflow_id})
+        await self._tell("DELETE", _ONE, segments={"workflow_id": workflow_id}, scope=_WRITE)
 
     async def trigger(self, workflow_id: str, payload: object = UNSET) -> Json:
         """Start a workflow whose trigger is a webhook.

@@ -323,7 +323,7 @@ async def test_a_refused_credential_is_renewed_once() -> None:
 
     assert 2 == response.attempts
     assert ["key-1", "key-2"] == keys
-    assert [{"X-API-Key": "key-1"}] == it.auth.refused
+    assert [{"X-API-Key": "key-1"}] == [dict(refusal.signed) for refusal in it.auth.refusals]
 
 
 async def test_a_credential_that_is_refused_twice_is_wrong() -> None:
@@ -332,7 +332,7 @@ async def test_a_credential_that_is_refused_twice_is_wrong() -> None:
     error = await it.failure()
 
     assert isinstance(error, AuthenticationError)
-    assert (2, 1) == (error.attempts, len(it.auth.refused))
+    assert (2, 1) == (error.attempts, len(it.auth.refusals))
 
 
 async def test_a_credential_that_cannot_be_renewed_is_wrong() -> None:
@@ -367,7 +367,7 @@ async def test_a_credential_that_cannot_sign_sends_nothing() -> None:
     error = await it.failure()
 
     assert isinstance(error, CredentialError)
-    assert (0, 0, [None]) == (error.attempts, it.sends, it.limiter.seen)
+    assert (0, 0, 1) == (error.attempts, it.sends, it.limiter.released)
 
 
 async def test_a_timeout_of_a_credential_is_not_the_calls_deadline() -> None:

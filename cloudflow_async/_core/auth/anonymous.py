@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 from cloudflow_async._core.messages import Request
 
+from .protocol import Refusal
+
 
 class AnonymousAuth:
     """Sends no credential; the API then allows 20 requests a minute.
@@ -20,6 +22,6 @@ class AnonymousAuth:
         """Return no headers."""
         return {}
 
-    async def renew(self, refused: Mapping[str, str]) -> bool:  # noqa: ARG002 - protocol
+    async def renew(self, refusal: Refusal) -> bool:  # noqa: ARG002 - protocol
         """Return False: there is nothing to renew."""
         return False

@@ -14,6 +14,8 @@ from cloudflow_async._core.messages import Request
 from cloudflow_async._core.secret import Secret
 from cloudflow_async._core.urls import check_header
 
+from .protocol import Refusal
+
 HEADER = "X-API-Key"
 VARIABLE = "CLOUDFLOW_API_KEY"
 
@@ -51,11 +53,11 @@ class ApiKeyAuth:
         key = self._key if isinstance(self._key, Secret) else _ask(self._key)
         return {HEADER: key.reveal()}
 
-    async def renew(self, refused: Mapping[str, str]) -> bool:
+    async def renew(self, refusal: Refusal) -> bool:
         """Return whether the callable has another key by now than the refused one."""
         if isinstance(self._key, Secret):
             return False
-        return _ask(self._key).reveal() != refused.get(HEADER)
+        return _ask(self._key).reveal() != refusal.signed.get(HEADER)
 
 
 def _ask(source: Callable[[], str]) -> Secret:

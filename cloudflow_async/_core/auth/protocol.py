@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
+import attrs
+
 from cloudflow_async._core.messages import Request
+
+
+@attrs.frozen(kw_only=True)
+class Refusal:
+    """What is known of a 401."""
+
+    signed: Mapping[str, str] = attrs.field(repr=False)
+    """The headers of `Auth.sign` that the server did not accept."""
+
+    date: float | None = None
+    """The server's clock as its ``Date`` told it, in Unix seconds; None when it did not."""
 
 
 class Auth(Protocol):
@@ -13,6 +26,9 @@ class Auth(Protocol):
 
     The session calls `sign` after the wait for the rate limit, which can outlast a token, and
     sends what it returns only to the origin of its base URL.
+
+    A credential that knows what it is allowed to do says so in a property ``scopes``, a set of
+    str, or None while it does not know; calls that need another scope are then not sent.
     """
 
     async def sign(self, request: Request) -> Mapping[str, str]:
@@ -23,10 +39,10 @@ class Auth(Protocol):
         """
         ...
 
-    async def renew(self, refused: Mapping[str, str]) -> bool:
+    async def renew(self, refusal: Refusal) -> bool:
         """Answer a 401: return whether another credential is at hand, worth one more attempt.
 
-        Args:
-            refused: The headers of `sign` that the server did not accept.
+        Raises:
+            CredentialError: It could not be renewed; the call ends with this error.
         """
         ...

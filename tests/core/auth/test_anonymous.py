@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cloudflow_async._core.auth import AnonymousAuth
+from cloudflow_async._core.auth import AnonymousAuth, Refusal
 from cloudflow_async._core.messages import Request
 
 
@@ -11,7 +11,7 @@ async def test_nothing_is_sent_and_nothing_renewed() -> None:
     request = Request(method="GET", path="/workflows", target="/workflows")
 
     assert {} == await AnonymousAuth().sign(request)
-    assert not await AnonymousAuth().renew({})
+    assert not await AnonymousAuth().renew(Refusal(signed={}))
 
 
 def test_it_shows_what_it_is() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cloudflow_async._core.auth import ApiKeyAuth
+from cloudflow_async._core.auth import ApiKeyAuth, Refusal
 from cloudflow_async._core.errors import (
     CredentialError,
     InvalidArgumentError,
@@ -67,11 +67,11 @@ async def test_what_a_callable_raises_reaches_the_caller() -> None:
 
 async def test_a_401_is_answered_with_another_key_if_there_is_one() -> None:
     """A constant key has been refused for good; a callable may have changed its mind."""
-    refused = {"X-API-Key": KEY}
+    refusal = Refusal(signed={"X-API-Key": KEY})
 
-    assert not await ApiKeyAuth(KEY).renew(refused)
-    assert not await ApiKeyAuth(lambda: KEY).renew(refused)
-    assert await ApiKeyAuth(lambda: "cf_live_new").renew(refused)
+    assert not await ApiKeyAuth(KEY).renew(refusal)
+    assert not await ApiKeyAuth(lambda: KEY).renew(refusal)
+    assert await ApiKeyAuth(lambda: "cf_live_new").renew(refusal)
 
 
 async def test_the_environment_is_read_when_the_key_is_used(

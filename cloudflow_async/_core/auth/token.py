@@ -1,0 +1,82 @@
+"""An access token, with what is needed to get the next one."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from typing import cast
+
+import attrs
+
+from cloudflow_async._core.errors import InvalidArgumentError
+from cloudflow_async._core.secret import Secret
+
+LONGEST_TOKEN = 16 * 1024
+"""Characters of a token that are accepted."""
+
+_ACCESS_TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]+=*", re.ASCII)
+_REFRESH_TOKEN = re.compile(r"[\x20-\x7e]+", re.ASCII)
+
+
+def _access_token(value: str | Secret) -> Secret:
+    return _checked("access_token", value, _ACCESS_TOKEN)
+
+
+def _refresh_token(value: str | Secret | None) -> Secret | None:
+    return None if value is None else _checked("refresh_token", value, _REFRESH_TOKEN)
+
+
+def _checked(name: str, value: object, allowed: re.Pattern[str]) -> Secret:
+    text = value.reveal() if isinstance(value, Secret) else value
+    if not isinstance(text, str) or len(text) > LONGEST_TOKEN or not allowed.fullmatch(text):
+        # The value is not shown: it may be most of a token.
+        raise InvalidArgumentError(
+            f"{name} must be a str of at most {LONGEST_TOKEN} of the characters that a token has."
+        )
+    return Secret(text)
+
+
+def _instant(value: float | None) -> float | None:
+    if value is None:
+        return None
+    if not _is_instant(value):
+        raise InvalidArgumentError("expires_at must be a Unix time in seconds, or None.")
+    return float(value)
+
+
+def _is_instant(value: object) -> bool:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and math.isfinite(cast(float, value))
+
+
+def _scopes(value: Iterable[str] | None) -> frozenset[str] | None:
+    if value is None:
+        return None
+    if isinstance(value, str) or not all(isinstance(scope, str) for scope in value):
+        raise InvalidArgumentError("scopes is a list of str, such as ['workflows:read'], or None.")
+    return frozenset(value)
+
+
+@attrs.frozen(kw_only=True)
+class Token:
+    """An access token, with what is needed to get the next one.
+
+    It shows neither token and cannot be pickled; ``token.access_token.reveal()`` gives the text.
+
+    Raises:
+        InvalidArgumentError: A token has characters that none has (RFC 6750, 2.1; RFC 6749, A.17),
+            or more than 16,384 of them.
+    """
+
+    access_token: Secret = attrs.field(converter=_access_token)
+    """What signs requests."""
+
+    refresh_token: Secret | None = attrs.field(default=None, converter=_refresh_token)
+    """What gets the next access token; None: a person has to log in again."""
+
+    expires_at: float | None = attrs.field(default=None, converter=_instant)
+    """Unix time in seconds; None: not known, it is used until the server refuses it."""
+
+    scopes: frozenset[str] | None = attrs.field(default=None, converter=_scopes)
+    """What it is allowed to do; None: not known."""
