@@ -77,3 +77,16 @@ def test_errors_with_attributes_of_their_own_keep_them() -> None:
     assert ("data[3].id", "req_1", True) == (decode.path, decode.request_id, decode.retryable)
     assert 42.0 == deadline.retry_after
     assert (302, "https://x:443") == (redirect.status, redirect.origin)
+
+
+def test_errors_of_credentials_keep_what_they_know() -> None:
+    """Where one was looked for, what OAuth called it, which scope is missing."""
+    nothing = errors.NoCredentialsError("none", tried=(("a key", "not set"),))
+    login = errors.LoginError("denied", error="access_denied")
+    request = errors.TokenRequestError("no", status=503, error="busy", retryable=True)
+    scope = errors.MissingScopeError("no", scope="workflows:read")
+
+    assert (("a key", "not set"),) == nothing.tried
+    assert "access_denied" == login.error
+    assert (503, "busy", True) == (request.status, request.error, request.retryable)
+    assert "workflows:read" == scope.scope

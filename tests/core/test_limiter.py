@@ -384,6 +384,30 @@ async def test_a_permit_is_returned_once() -> None:
     assert (0, 10) == (limiter.status().in_flight, limiter.status().remaining)
 
 
+async def test_a_permit_that_was_not_used_costs_nothing() -> None:
+    """Whoever waits for its place goes; returned twice, or again by `observe`, it counts once."""
+    limiter = LocalLimiter(RateLimits(requests=1, burst=1))
+    permit = await limiter.acquire()
+    limiter.release(permit)
+    limiter.release(permit)
+    limiter.observe(permit, None)
+
+    assert (1, 0) == (limiter.status().remaining, limiter.status().in_flight)
+
+
+@pytest.mark.virtual_time
+async def test_an_unused_permit_lets_the_next_in_line_go() -> None:
+    """It need not wait for the bucket to gain."""
+    limiter = LocalLimiter(RateLimits(requests=100, burst=10), max_in_flight=1)
+    permit = await limiter.acquire()
+    task = asyncio.create_task(limiter.acquire())
+    await asyncio.sleep(0)
+    limiter.release(permit)
+    await task
+
+    assert 0.0 == pytest.approx(now(), abs=1e-3)
+
+
 async def test_a_fresh_limiter_has_its_whole_burst() -> None:
     """It can be asked before any loop runs, and says nothing about a server it has not met."""
     status = LocalLimiter().status()

@@ -9,7 +9,7 @@ import itertools
 import logging
 import pickle
 import warnings
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from cloudflow_async._core.errors import (
     DeadlineExceededError,
     DecodeError,
     InvalidArgumentError,
+    MissingScopeError,
     NotFoundError,
     OutcomeUnknownError,
     RateLimitedError,
@@ -368,6 +369,49 @@ async def test_a_credential_that_cannot_sign_sends_nothing() -> None:
 
     assert isinstance(error, CredentialError)
     assert (0, 0, 1) == (error.attempts, it.sends, it.limiter.released)
+
+
+class _ScopedAuth(FakeAuth):
+    """A credential that learns what it may do when it signs."""
+
+    scopes: frozenset[str] | None = None
+
+    async def sign(self, request: Request) -> Mapping[str, str]:
+        self.scopes = frozenset({"pipelines:read"})
+        return await super().sign(request)
+
+
+async def test_a_missing_scope_is_told_before_the_wait() -> None:
+    """Once it is known, the call does not even stand in line for a request that would be lost."""
+    it = bench(reply(), auth=_ScopedAuth())
+    request = Request(method="GET", path="/x", target="/x", scope="workflows:read")
+    errors = []
+    for _ in range(2):
+        with pytest.raises(MissingScopeError, match="workflows:read") as caught:
+            await it.session.send(request, Options())
+        errors.append(caught.value)
+
+    assert [0, 0] == [error.attempts for error in errors]
+    assert (0, 1, 1) == (it.sends, it.limiter.granted, it.limiter.released)
+
+
+async def test_a_known_scope_lets_the_call_through() -> None:
+    """A request that needs none, or one that is there, is sent."""
+    it = bench(reply(), auth=_ScopedAuth())
+    request = Request(method="GET", path="/x", target="/x", scope="pipelines:read")
+    await it.session.send(request, Options())
+    await it.send()
+
+    assert 2 == it.sends
+
+
+async def test_a_refusal_tells_the_servers_clock() -> None:
+    """From its `Date`, for credentials that carry times."""
+    date = {"Date": "Sat, 24 Jan 2026 10:45:00 GMT"}
+    it = bench(reply(401, {}, date), reply(), auth=FakeAuth(keys=2))
+    await it.send()
+
+    assert [1_769_251_500.0] == [refusal.date for refusal in it.auth.refusals]
 
 
 async def test_a_timeout_of_a_credential_is_not_the_calls_deadline() -> None:
