@@ -8,6 +8,7 @@ What aiohttp does on its own account, and is stopped from here:
   the limiter would see: switched off.
 - It follows redirects with an ``X-API-Key`` header to other hosts, keeps cookies, and
   decompresses a body of any size: switched off, ignored, and capped while it streams.
+- It adds a credential of the netrc file to requests that have one: proxies are looked up here.
 - Its exceptions show URLs with their query and all headers, and cannot be pickled: each
   becomes a `TransportError` that is not chained to it.
 """
@@ -22,10 +23,11 @@ import select
 import ssl
 import time
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import aiohttp
 from aiohttp.connector import Connection
+from aiohttp.helpers import get_env_proxy_for_url
 from yarl import URL
 
 from .errors import (
@@ -43,6 +45,9 @@ LARGEST_BODY = 16 * 1024 * 1024
 
 LARGEST_ERROR_BODY = 64 * 1024
 """Bytes of an error's body that are read."""
+
+_Proxy: TypeAlias = "dict[str, Any]"
+"""Arguments of a request; empty: it goes straight to the server."""
 
 _CONNECT_SHARE = 0.8
 _LONGEST_CONNECT = 10.0
@@ -89,7 +94,8 @@ class AiohttpTransport:
         http: A caller's session, whose connector, trace configurations and `trust_env` are
             used; it is never closed.  Its cookies and default headers are not sent.
         user_agent: Value of the ``User-Agent`` header.
-        trust_env: Whether proxies and netrc files of the environment are used.
+        trust_env: Whether proxies of the environment are used.  A netrc file may tell who one is
+            to a proxy, never to the server: each request has one credential, ours.
         ssl_context: For servers with certificates of a private authority.
     """
 
@@ -115,7 +121,8 @@ class AiohttpTransport:
             "Accept-Encoding": "gzip, deflate",
             "User-Agent": user_agent,
         }
-        self._trust_env = trust_env
+        self._trust_env = trust_env if http is None else http.trust_env
+        self._proxy: _Proxy | None = None
         self._ssl_context = ssl_context
         self._http: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -134,6 +141,8 @@ class AiohttpTransport:
             http = self._open()
         try:
             async with asyncio.timeout(timeout):
+                if self._trust_env and self._proxy is None:
+                    self._proxy = await asyncio.to_thread(_find_proxy, self._base_url)
                 return await self._exchange(http, request, headers, timeout)
         except (aiohttp.ClientError, OSError, ValueError) as caught:
             error = _translate(caught, request, timeout)
@@ -174,6 +183,7 @@ class AiohttpTransport:
             data=request.body,
             allow_redirects=False,
             timeout=aiohttp.ClientTimeout(total=None, connect=connect),
+            **(self._proxy or {}),
         ) as answer:
             body = await _read(answer, self._max_body)
         return Reply(
@@ -192,7 +202,6 @@ class AiohttpTransport:
             connector=connector,
             connector_owner=lent is None,
             cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=self._trust_env if lent is None else lent.trust_env,
             trace_configs=None if lent is None else lent.trace_configs,
             headers=self._headers,
         )
@@ -237,6 +246,16 @@ def _is_readable(descriptor: int) -> bool:
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)
     return bool(poll.poll(0))
+
+
+def _find_proxy(base_url: str) -> _Proxy:
+    """Return how the environment wants a server to be reached; this may read a file."""
+    try:
+        proxy, auth = get_env_proxy_for_url(URL(base_url))
+    except LookupError:
+        return {}
+    headers = None if auth is None else {"Proxy-Authorization": auth.encode()}
+    return {"proxy": proxy, "proxy_headers": headers}
 
 
 async def _read(answer: aiohttp.ClientResponse, largest: int) -> bytes:

@@ -10,7 +10,7 @@ import socket
 import ssl
 import traceback
 import tracemalloc
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
@@ -69,10 +69,14 @@ async def transport_to(url: str, **options: Any) -> AsyncIterator[AiohttpTranspo
 
 
 async def ask(
-    transport: AiohttpTransport, method: str = "GET", target: str = "/things", timeout: float = 5.0
+    transport: AiohttpTransport,
+    method: str = "GET",
+    target: str = "/things",
+    timeout: float = 5.0,
+    headers: Mapping[str, str] = KEY,
 ) -> Reply:
     """Send one request with the canary as its key."""
-    return await transport.exchange(a_request(method, target), KEY, timeout=timeout)
+    return await transport.exchange(a_request(method, target), headers, timeout=timeout)
 
 
 async def failure_of(url: str, method: str = "GET", **options: Any) -> CloudFlowError:
@@ -290,14 +294,31 @@ async def test_the_environment_is_ignored(trap: Callable[[RawServer], None]) -> 
 
 
 async def test_the_environment_is_used_on_demand(trap: Callable[[RawServer], None]) -> None:
-    """With `trust_env` requests go to the proxy."""
+    """With `trust_env` requests go to the proxy; netrc adds no second credential to ours."""
     async with RawServer(answering(answer())) as proxy, RawServer(answering(answer())) as server:
         trap(proxy)
         async with transport_to(server.url, trust_env=True) as transport:
             await ask(transport)
+            await ask(transport, headers={"Authorization": "Bearer ours"})
 
-    assert [f"{server.url}/things"] == [sent.target for sent in proxy.requests]
+    assert [f"{server.url}/things"] * 2 == [sent.target for sent in proxy.requests]
     assert 0 == server.connections
+    assert b"\r\nauthorization:" not in proxy.requests[0].head.lower()
+    assert b"Authorization: Bearer ours" in proxy.requests[1].head
+
+
+async def test_an_environment_without_proxies_changes_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With `trust_env` and nothing to trust, requests go to the server."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    async with (
+        RawServer(answering(answer())) as server,
+        transport_to(server.url, trust_env=True) as transport,
+    ):
+        await ask(transport)
+
+        assert 1 == server.connections
 
 
 @cache
