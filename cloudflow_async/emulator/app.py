@@ -7,24 +7,30 @@ endpoint does stands in `cloudflow.py`; here is what all of them have in common.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 import attrs
 from aiohttp import web
 
+from .authentication import Authenticator, missing_scope
 from .chance import letters, seeded
+from .clients import ClientBook
 from .cloudflow import Call
 from .connections import Connection, NoAnswer
 from .faults import Fault, FaultPlan
 from .guards import is_own_host, is_own_origin
-from .keys import ApiKey, KeyRing
+from .identities import DEFAULT_ACCOUNT, Identity
+from .jwts import JwtVerifier
+from .keys import KeyRing
 from .ledger import Ledger, RecordedRequest
 from .limits import RateLimiter, Verdict
+from .oauth import AuthorizationServer, OAuthCall
 from .problems import Problem, Reply, rate_limited
 from .responses import make_response, response_headers, send_part, spoil
-from .routes import PREFIX, Match, find_route, match_path
+from .routes import PREFIX, Match, find_route, is_for_authorization_server, match_path
 from .state import State
+from .tokens import TokenBook
 
 if TYPE_CHECKING:
     from .server import Emulator
@@ -42,11 +48,14 @@ class _Visit:
     number: int
     """Its number in the ledger."""
 
-    verdict: Verdict
-    """What the limiter says; before the request is counted, how the anonymous budget stands."""
+    verdict: Verdict | None
+    """What the limiter says; before the request is counted, how the anonymous budget stands.  None
+    for the authorization server, which has no limit."""
 
     match: Match | None
-    key: ApiKey | None
+    caller: Identity | Problem | None
+    """Who asks, or why that is not known; None for the authorization server."""
+
     body: bytes = b""
     unreadable: Problem | None = None
     """Why there is no body."""
@@ -75,6 +84,12 @@ class App:
         allow_remote: bool,
     ) -> None:
         self.keys: KeyRing = KeyRing(seed)
+        self.tokens: TokenBook = TokenBook(seed)
+        self.jwts: JwtVerifier = JwtVerifier()
+        self.clients: ClientBook = ClientBook(seed)
+        self.oauth: AuthorizationServer = AuthorizationServer(
+            clock, seed, self.tokens, self.clients
+        )
         self.state: State = State(clock, seed)
         self.faults: FaultPlan = FaultPlan(seed)
         self.ledger: Ledger = Ledger()
@@ -86,10 +101,27 @@ class App:
         self._retry_after_header = retry_after_header
         self._allow_remote = allow_remote
         self._request_ids = seeded(seed, "requests")
+        self._authenticator = Authenticator(self.keys, self.tokens, self.jwts)
+        self._accounts: dict[str, State] = {DEFAULT_ACCOUNT: self.state}
+
+    def account(self, name: str) -> State:
+        """Return what an account has; one that was never named before has nothing yet."""
+        if name not in self._accounts:
+            self._accounts[name] = State(self._clock, self._seed, name)
+        return self._accounts[name]
+
+    def add_token(
+        self, scopes: Iterable[str], *, subject: str, expires_in: float, account: str
+    ) -> str:
+        """Return a new bearer token, issued now."""
+        return self.tokens.add(
+            *scopes, subject=subject, expires_in=expires_in, account=account, now=self._clock()
+        )
 
     def reset(self) -> None:
-        """Begin again at the seed; keys that were issued keep working."""
-        self.state.clear()
+        """Begin again at the seed; credentials that were issued keep working."""
+        for state in list(self._accounts.values()):
+            state.clear()
         self.faults.clear()
         self.ledger.clear()
         self._limiter.reset()
@@ -131,6 +163,7 @@ class App:
         path = request.raw_path.partition("?")[0]
         match = match_path(path)
         request_id = self._new_request_id()
+        caller = None if is_for_authorization_server(path) else self._identify(request)
         number = self.ledger.open(
             RecordedRequest(
                 method=request.method,
@@ -140,6 +173,7 @@ class App:
                 received_at=self._clock(),
                 connection=Connection.number_of(request),
                 route=match.template if match else None,
+                identity=caller.name if isinstance(caller, Identity) else None,
                 request_id=request_id,
             )
         )
@@ -148,10 +182,16 @@ class App:
             request_id=request_id,
             path=path,
             number=number,
-            verdict=self._peek(request),
+            verdict=None if caller is None else self._peek(request),
             match=match,
-            key=self.keys.find(_presented_key(request)),
+            caller=caller,
         )
+
+    def _identify(self, request: web.BaseRequest) -> Identity | Problem:
+        try:
+            return self._authenticator.identify(request.headers, self._clock())
+        except Problem as problem:
+            return problem
 
     def _guard(self, request: web.BaseRequest) -> None:
         hosts = request.headers.getall("Host", [])
@@ -174,8 +214,10 @@ class App:
         self.ledger.note(visit.number, body=visit.body)
 
     def _count(self, visit: _Visit) -> None:
-        key = visit.key.text if visit.key else None
-        budget = self._limiter.budget(key=key, peer=visit.request.remote)
+        if visit.caller is None:
+            return
+        user = visit.caller.budget if isinstance(visit.caller, Identity) else None
+        budget = self._limiter.budget(user=user, peer=visit.request.remote)
         visit.verdict = budget.count(self._clock())
         self.ledger.note(visit.number, rate_limit_remaining=visit.verdict.remaining)
         if not visit.verdict.allowed:
@@ -188,22 +230,28 @@ class App:
             return problem.reply(visit.request_id)
 
     def _dispatch(self, visit: _Visit) -> Reply:
+        if visit.caller is None:
+            return self._authorize(visit)
+        if isinstance(visit.caller, Problem):
+            raise visit.caller
+        route = find_route(visit.request.method, visit.match)
+        if not visit.caller.allows(route.scope):
+            raise missing_scope(visit.caller, route.scope)
+        return route.answer(_call(visit, self.account(visit.caller.account)))
+
+    def _authorize(self, visit: _Visit) -> Reply:
+        """Hand a request to the authorization server."""
         request = visit.request
-        if visit.key is None:
-            raise Problem(401)
-        route = find_route(request.method, visit.match)
-        if not visit.key.allows(route.scope):
-            raise Problem(403, f"The key lacks the scope {route.scope}")
-        if visit.unreadable is not None:
-            raise visit.unreadable
-        return route.answer(
-            Call(
-                state=self.state,
-                path=visit.match.parameters if visit.match else {},
+        return self.oauth.handle(
+            OAuthCall(
+                method=request.method,
+                path=visit.path,
                 query=request.query,
-                body=visit.body,
+                body=_readable(visit),
                 content_type=request.headers.get("Content-Type"),
-                base_url=f"http://{request.host}{PREFIX}",
+                headers=request.headers,
+                now=self._clock(),
+                base=f"http://{request.host}",
             )
         )
 
@@ -245,7 +293,7 @@ class App:
 
     def _peek(self, request: web.BaseRequest) -> Verdict:
         """Return the anonymous budget as it stands, for answers that are not counted."""
-        return self._limiter.budget(key=None, peer=request.remote).peek(self._clock())
+        return self._limiter.budget(user=None, peer=request.remote).peek(self._clock())
 
     def _new_request_id(self) -> str:
         return "req_" + letters(self._request_ids, 8)
@@ -256,9 +304,23 @@ def _fault_routes(visit: _Visit) -> tuple[str | None, ...]:
     return (visit.match.template if visit.match else None, visit.path.removeprefix(PREFIX))
 
 
-def _presented_key(request: web.BaseRequest) -> str | None:
-    keys = request.headers.getall("X-API-Key", [])
-    return keys[0] if len(keys) == 1 else None
+def _call(visit: _Visit, state: State) -> Call:
+    request = visit.request
+    return Call(
+        state=state,
+        path=visit.match.parameters if visit.match else {},
+        query=request.query,
+        body=_readable(visit),
+        content_type=request.headers.get("Content-Type"),
+        base_url=f"http://{request.host}{PREFIX}",
+    )
+
+
+def _readable(visit: _Visit) -> bytes:
+    """Return the body, or raise why there is none."""
+    if visit.unreadable is not None:
+        raise visit.unreadable
+    return visit.body
 
 
 async def _continue_if_expected(request: web.BaseRequest) -> None:

@@ -8,16 +8,7 @@ from collections.abc import Iterable
 import attrs
 
 from .chance import letters, seeded
-
-SCOPES = (
-    "workflows:read",
-    "workflows:write",
-    "pipelines:read",
-    "pipelines:write",
-    "analytics:read",
-    "admin:full",
-)
-"""The scopes of the API document ("Authentication", "OAuth 2.0")."""
+from .identities import DEFAULT_ACCOUNT, Identity, known_scopes
 
 
 @attrs.frozen
@@ -25,11 +16,7 @@ class ApiKey:
     """A key that the emulator has issued."""
 
     text: str = attrs.field(repr=False)
-    scopes: frozenset[str]
-
-    def allows(self, scope: str) -> bool:
-        """Tell whether the key may use an endpoint that needs `scope`."""
-        return scope in self.scopes or "admin:full" in self.scopes
+    identity: Identity
 
 
 class KeyRing:
@@ -39,25 +26,26 @@ class KeyRing:
         self._random = seeded(seed, "keys")
         self._keys: list[ApiKey] = []
 
-    def issue(self, scopes: Iterable[str]) -> ApiKey:
+    def issue(self, scopes: Iterable[str], *, account: str = DEFAULT_ACCOUNT) -> ApiKey:
         """Return a new key.
 
         Raises:
             ValueError: A scope that the API document does not name.
         """
-        granted = frozenset(scopes)
-        if unknown := granted - set(SCOPES):
-            raise ValueError(
-                f"unknown scope {', '.join(sorted(unknown))}; known are {', '.join(SCOPES)}"
-            )
-        key = ApiKey("cf_test_" + letters(self._random, 20), granted)
+        number = len(self._keys) + 1
+        identity = Identity(
+            name=f"key {number}",
+            scopes=known_scopes(scopes),
+            account=account,
+            budget=("key", number),
+            bearer=False,
+        )
+        key = ApiKey("cf_test_" + letters(self._random, 20), identity)
         self._keys.append(key)
         return key
 
-    def find(self, presented: str | None) -> ApiKey | None:
-        """Return the key that equals `presented`, or None."""
-        if presented is None:
-            return None
+    def find(self, presented: str) -> Identity | None:
+        """Return who the key that equals `presented` stands for, or None."""
         secret = presented.encode("utf-8", "surrogateescape")
         matches = [key for key in self._keys if hmac.compare_digest(key.text.encode(), secret)]
-        return matches[0] if matches else None
+        return matches[0].identity if matches else None

@@ -8,6 +8,14 @@ import attrs
 from multidict import CIMultiDictProxy, MultiMapping
 
 
+def _names(headers: CIMultiDictProxy[str]) -> str:
+    return f"<{', '.join(headers)}>"
+
+
+def _size(body: bytes) -> str:
+    return f"<{len(body)} bytes>"
+
+
 @attrs.frozen(kw_only=True)
 class RecordedRequest:
     """One request as the emulator saw it."""
@@ -21,10 +29,10 @@ class RecordedRequest:
     query: MultiMapping[str]
     """Decoded; a name can stand in it more than once (`getall`)."""
 
-    headers: CIMultiDictProxy[str]
-    """As on the wire; names compare without regard to case."""
+    headers: CIMultiDictProxy[str] = attrs.field(repr=_names)
+    """As on the wire; names compare without regard to case.  The repr shows names only."""
 
-    body: bytes = b""
+    body: bytes = attrs.field(default=b"", repr=_size)
     """After decompression; empty while it is still being read, and when it was too large."""
 
     received_at: float
@@ -35,6 +43,9 @@ class RecordedRequest:
 
     route: str | None = None
     """Path template such as `/workflows/{workflow_id}`; None for an unknown path."""
+
+    identity: str | None = None
+    """Who asked, such as `key 1` or `user-12345 via demo-app`; None without a valid credential."""
 
     request_id: str
     """What `X-Request-Id` of the answer says."""

@@ -250,7 +250,7 @@ class Budget:
 
 
 class RateLimiter:
-    """The budgets of all identities: one for each API key, one for each anonymous address."""
+    """The budgets of all identities: one for each user, one for each anonymous address."""
 
     def __init__(
         self, mode: LimitsMode, *, authenticated: EmulatorLimits, anonymous: EmulatorLimits
@@ -263,11 +263,11 @@ class RateLimiter:
         self._anonymous = anonymous
         self._budgets: dict[Hashable, Budget] = {}
 
-    def budget(self, *, key: str | None, peer: str | None) -> Budget:
-        """Return the budget of an API key, or without one of the peer's address."""
-        identity = ("key", key) if key is not None else ("peer", peer)
+    def budget(self, *, user: Hashable | None, peer: str | None) -> Budget:
+        """Return the budget of an authenticated user, or without one of the peer's address."""
+        identity = ("user", user) if user is not None else ("peer", peer)
         if identity not in self._budgets:
-            limits = self._authenticated if key is not None else self._anonymous
+            limits = self._authenticated if user is not None else self._anonymous
             self._budgets[identity] = Budget(limits, self._mode)
         return self._budgets[identity]
 

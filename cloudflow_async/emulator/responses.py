@@ -15,14 +15,15 @@ from .problems import Reply
 
 
 def response_headers(
-    *, now: float, request_id: str, verdict: Verdict, retry_after: bool
+    *, now: float, request_id: str, verdict: Verdict | None, retry_after: bool
 ) -> CIMultiDict[str]:
     """Return what every answer carries ("Rate Limit Headers").
 
     Args:
         now: Unix seconds; aiohttp would take `Date` from the real clock.
         request_id: The same as in an error's body.
-        verdict: What the limiter said about this request, or stands by now.
+        verdict: What the limiter said about this request, or stands by now; None where there is
+            no limit.
         retry_after: Whether a 429 has a `Retry-After` as well.
     """
     headers = CIMultiDict(
@@ -30,11 +31,13 @@ def response_headers(
             "Date": formatdate(now, usegmt=True),
             "Server": "cloudflow-emulator",
             "X-Request-Id": request_id,
-            "X-RateLimit-Limit": str(verdict.limit),
-            "X-RateLimit-Remaining": str(verdict.remaining),
-            "X-RateLimit-Reset": str(verdict.reset_at),
         }
     )
+    if verdict is None:
+        return headers
+    headers["X-RateLimit-Limit"] = str(verdict.limit)
+    headers["X-RateLimit-Remaining"] = str(verdict.remaining)
+    headers["X-RateLimit-Reset"] = str(verdict.reset_at)
     if retry_after and not verdict.allowed:
         headers["Retry-After"] = str(verdict.retry_after)
     return headers

@@ -49,6 +49,12 @@ ROUTES = (
 )
 """The document names scopes, but not which endpoint needs which: the last column is our reading."""
 
+AUTHORIZE_PATH = "/oauth/authorize"
+TOKEN_PATH = "/oauth/token"  # noqa: S105 - a path
+METADATA_PATH = "/.well-known/oauth-authorization-server"
+AUTHORIZATION_PATHS = (AUTHORIZE_PATH, TOKEN_PATH, METADATA_PATH)
+"""What the authorization server answers; in the document it is a host of its own."""
+
 TEMPLATES = tuple(dict.fromkeys(route.template for route in ROUTES))
 """All templates, once each."""
 
@@ -63,6 +69,8 @@ class Match:
 
 def match_path(path: str) -> Match | None:
     """Return what a path as on the wire fits, or None."""
+    if path in AUTHORIZATION_PATHS:
+        return Match(path, {})
     if not path.startswith(PREFIX + "/"):
         return None
     segments = [unquote(segment) for segment in path.removeprefix(PREFIX).split("/")]
@@ -71,6 +79,11 @@ def match_path(path: str) -> Match | None:
         if parameters is not None:
             return Match(template, parameters)
     return None
+
+
+def is_for_authorization_server(path: str) -> bool:
+    """Tell whether a path as on the wire leads to the authorization server."""
+    return path.startswith(("/oauth/", "/.well-known/"))
 
 
 def find_route(method: str, match: Match | None) -> Route:

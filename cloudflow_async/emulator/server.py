@@ -1,23 +1,24 @@
-"""`Emulator`: start and stop, keys, ledger and faults; the rest of its face is `Staging`."""
+"""`Emulator`: start and stop, credentials, ledger, faults; the rest of its face is `Staging`."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Self
 
 from aiohttp import web
 
 from .app import App
+from .clients import BUILT_IN, OAuthClient
 from .connections import ConnectionServer
 from .faults import Fault
 from .guards import check_listening_host
-from .keys import SCOPES
+from .identities import DEFAULT_ACCOUNT, SCOPES
 from .ledger import RecordedRequest
 from .limits import EmulatorLimits, LimitsMode, RateLimiter
-from .routes import PREFIX, TEMPLATES
+from .routes import AUTHORIZE_PATH, PREFIX, TEMPLATES, TOKEN_PATH
 from .staging import Staging
 
 _PATIENCE = 0.1
@@ -31,9 +32,9 @@ class Emulator(Staging):
     The methods may also be called from another thread than the one whose loop it runs on.
 
     Args:
-        rate_limits: Budget of each API key; None: the documented one, 100 a minute.
-        anonymous_limits: Budget of all requests without a valid key from one address; None: the
-            documented one, 20 a minute.
+        rate_limits: Budget of each authenticated user; None: the documented one, 100 a minute.
+        anonymous_limits: Budget of all requests without a valid credential from one address; None:
+            the documented one, 20 a minute.
         limits_mode: How budgets are counted: `bucket`, `fixed`, `sliding` or `windows`.
         retry_after_header: Whether a 429 carries a `Retry-After` header.  The document shows
             `retry_after` in the body only.
@@ -148,13 +149,160 @@ class Emulator(Staging):
         """A key that may do everything; it follows from the seed."""
         return self._api_key
 
-    def add_key(self, *scopes: str) -> str:
-        """Return a new key with these scopes and a budget of its own.
+    def add_key(self, *scopes: str, account: str = DEFAULT_ACCOUNT) -> str:
+        """Return a new key with these scopes and a budget of its own, for one account.
 
         Raises:
             ValueError: A scope that the API document does not name.
         """
-        return self._app.keys.issue(scopes).text
+        return self._app.keys.issue(scopes, account=account).text
+
+    def add_jwt_key(
+        self,
+        public_key_pem: bytes | str,
+        *,
+        issuer: str,
+        key_id: str | None = None,
+        scopes: Iterable[str] = SCOPES,
+        account: str = DEFAULT_ACCOUNT,
+    ) -> None:
+        """Accept the JWTs that an application signs with the other half of this key.
+
+        Args:
+            public_key_pem: RSA, 2048 bits or more.
+            issuer: The claim `iss` of its tokens.
+            key_id: The header member `kid` of its tokens; None: they have none.
+            scopes: The most that a token may claim.
+            account: What the tokens give access to.
+
+        Raises:
+            ValueError: Another kind of key, no issuer, an id that it has already used, or an
+                undocumented scope.
+        """
+        self._app.jwts.add_key(
+            public_key_pem, issuer=issuer, key_id=key_id, scopes=scopes, account=account
+        )
+
+    def account(self, name: str) -> Staging:
+        """Return the stage of one account, whose callers see nothing of the others.
+
+        The emulator itself is the stage of the account `default`; any other name makes a new one.
+        """
+        return Staging(self._app.account(name))
+
+    @property
+    def issuer(self) -> str:
+        """How the authorization server names itself.
+
+        Raises:
+            RuntimeError: The emulator is not running.
+        """
+        return self.base_url.removesuffix(PREFIX)
+
+    @property
+    def authorize_url(self) -> str:
+        """Where a browser asks a person for consent.
+
+        Raises:
+            RuntimeError: The emulator is not running.
+        """
+        return self.issuer + AUTHORIZE_PATH
+
+    @property
+    def token_url(self) -> str:
+        """Where a client gets tokens.
+
+        Raises:
+            RuntimeError: The emulator is not running.
+        """
+        return self.issuer + TOKEN_PATH
+
+    @property
+    def client_id(self) -> str:
+        """A public client that exists from the beginning, with any loopback redirect."""
+        return BUILT_IN
+
+    def add_client(
+        self,
+        client_id: str | None = None,
+        *,
+        name: str = "Demo app",
+        redirect_uris: Sequence[str] = ("http://127.0.0.1/callback",),
+        confidential: bool = False,
+        scopes: Sequence[str] = SCOPES,
+        refresh: bool = True,
+    ) -> OAuthClient:
+        """Register an application that asks people for access.
+
+        Args:
+            client_id: None: made up.
+            name: What the consent page calls it.
+            redirect_uris: Where callbacks may go; of a loopback one any port.
+            confidential: Whether it gets a secret, which it then has to present.
+            scopes: The most that it may ask for.
+            refresh: Whether it gets refresh tokens.
+
+        Raises:
+            ValueError: A client of that id exists, an undocumented scope, or a redirect that
+                cannot be registered.
+        """
+        return self._app.clients.add(
+            client_id,
+            name=name,
+            redirect_uris=redirect_uris,
+            confidential=confidential,
+            scopes=scopes,
+            refresh=refresh,
+        )
+
+    def add_token(
+        self,
+        *scopes: str,
+        subject: str = "user-12345",
+        expires_in: float = 3600,
+        account: str = DEFAULT_ACCOUNT,
+    ) -> str:
+        """Return a new bearer token, without any flow.
+
+        Args:
+            scopes: What it may do.
+            subject: Whose it is; tokens of one subject in one account share a budget.
+            expires_in: Seconds on the emulator's clock.
+            account: What it gives access to.
+
+        Raises:
+            ValueError: A scope that the API document does not name.
+        """
+        return self._app.add_token(scopes, subject=subject, expires_in=expires_in, account=account)
+
+    def revoke(self, token: str) -> None:
+        """Make an access token worthless, or a refresh token with all that came of its grant.
+
+        Raises:
+            ValueError: No such token.
+        """
+        self._app.tokens.revoke(token)
+
+    def approve(
+        self,
+        authorize_url: str,
+        *,
+        subject: str = "user-12345",
+        scopes: Iterable[str] | None = None,
+        deny: bool = False,
+    ) -> str:
+        """Do at once what a person would do in the browser, and return the callback's URL.
+
+        Args:
+            authorize_url: What the browser would open.
+            subject: Who signs in.
+            scopes: What is granted; None: all that is asked for.
+            deny: Refuse instead.
+
+        Raises:
+            ValueError: The page would show an error, or redirect with one; the message says why.
+        """
+        return self._app.oauth.approve(authorize_url, subject=subject, scopes=scopes, deny=deny)
 
     @property
     def requests(self) -> list[RecordedRequest]:
@@ -178,6 +326,6 @@ class Emulator(Staging):
     def reset(self) -> None:
         """Forget state, ledger, faults and spent budgets; what comes next repeats from the seed.
 
-        Keys keep working.
+        That goes for all accounts.  Keys, tokens, clients and registered public keys stay.
         """
         self._app.reset()

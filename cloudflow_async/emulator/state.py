@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import attrs
 
 from .chance import letters, seeded
+from .identities import DEFAULT_ACCOUNT
 
 JsonObject = dict[str, Any]
 
@@ -105,11 +106,20 @@ class Webhook:
 
 
 class State:
-    """Everything that the emulator knows.  All times come from `clock`, all ids from `seed`."""
+    """All that one account has.  All times come from `clock`, all ids from `seed`.
 
-    def __init__(self, clock: Callable[[], float], seed: int) -> None:
+    Args:
+        clock: Returns Unix seconds.
+        seed: The same one gives the same ids.
+        account: Accounts with one seed have ids that differ nevertheless.
+    """
+
+    def __init__(
+        self, clock: Callable[[], float], seed: int, account: str = DEFAULT_ACCOUNT
+    ) -> None:
         self._clock = clock
-        self.seed = seed
+        self._seed = seed
+        self._suffix = "" if account == DEFAULT_ACCOUNT else f":{account}"
         self.clear()
 
     def clear(self) -> None:
@@ -117,8 +127,8 @@ class State:
         self.workflows: dict[str, Workflow] = {}
         self.pipelines: dict[str, Pipeline] = {}
         self.webhooks: dict[str, Webhook] = {}
-        self.chance: random.Random = seeded(self.seed, "state")
-        self._identifiers = seeded(self.seed, "identifiers")
+        self.chance: random.Random = seeded(self._seed, "state" + self._suffix)
+        self._identifiers = seeded(self._seed, "identifiers" + self._suffix)
         self._used: set[str] = set()
 
     @property

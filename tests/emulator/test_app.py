@@ -6,14 +6,17 @@ import asyncio
 import io
 from collections.abc import AsyncIterator
 from email.utils import parsedate_to_datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
+import attrs
 import pytest
 
 from cloudflow_async.emulator import Emulator, EmulatorLimits, Fault
-from cloudflow_async.emulator.keys import SCOPES
-from cloudflow_async.emulator.routes import ROUTES
+from cloudflow_async.emulator.identities import SCOPES
+from cloudflow_async.emulator.oauth import OAuthCall
+from cloudflow_async.emulator.problems import Reply
 from tests.emulator.conftest import NOON, Answer, Api, Clock, until
 
 RATE_HEADERS = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
@@ -112,18 +115,150 @@ async def test_two_keys_are_none(api: Api, emulator: Emulator) -> None:
     assert response.status == 401
 
 
-@pytest.mark.parametrize("scope", SCOPES)
-async def test_each_endpoint_asks_for_its_scope(api: Api, emulator: Emulator, scope: str) -> None:
-    """Every route with every single scope: 403 exactly where the scope is another."""
-    key = emulator.add_key(scope)
-    for route in ROUTES:
-        path = route.template.replace("{workflow_id}", "x").replace("{pipeline_id}", "x")
-        answer = await api(route.method, path, key=key)
-        refused = scope not in {route.scope, "admin:full"}
+async def test_a_key_beside_a_token_is_a_401(api: Api, emulator: Emulator) -> None:
+    """Both are good; which one counts would be anybody's guess."""
+    headers = {"Authorization": f"Bearer {emulator.add_token(*SCOPES)}"}
+    both = await api("GET", "/workflows", headers=headers)
+    token_only = await api("GET", "/workflows", key=None, headers=headers)
 
-        assert refused == (answer.status == 403)
-        if refused:
-            assert answer.error == (403, "insufficient_permissions", None)
+    assert both.error == (401, "authentication_failed", None)
+    assert token_only.status == 200
+
+
+async def test_the_ledger_names_who_asked(api: Api, emulator: Emulator) -> None:
+    """By names that are no secrets; nobody for those who were not let in."""
+    bearer = {"Authorization": f"Bearer {emulator.add_token('workflows:read')}"}
+    await api("GET", "/workflows")
+    await api("DELETE", "/workflows/x", key=None, headers=bearer)
+    await api("GET", "/workflows", key="cf_test_wrong")
+    await api("GET", "/workflows", headers={"Host": "evil.example"})
+
+    assert [entry.identity for entry in emulator.requests] == [
+        "key 1",
+        "user-12345",
+        None,
+        "key 1",
+    ]
+
+
+async def test_tokens_of_one_user_share_a_budget(api: Api, emulator: Emulator) -> None:
+    """The limit is "per authenticated user", not per token."""
+    first, second, other = (
+        emulator.add_token("workflows:read", subject=subject)
+        for subject in ("user-1", "user-1", "user-2")
+    )
+    left = [
+        rates(await api("GET", "/workflows", key=None, headers={"Authorization": f"Bearer {one}"}))
+        for one in (first, second, other)
+    ]
+
+    assert [149, 148, 149] == [remaining for _, remaining, _ in left]
+
+
+@attrs.define
+class Elsewhere:
+    """What a client asks outside the API."""
+
+    session: aiohttp.ClientSession
+    origin: str
+
+    async def ask(self, method: str, path: str, **options: Any) -> Answer:
+        """Send one request without credentials."""
+        async with self.session.request(method, self.origin + path, **options) as response:
+            return Answer(response.status, response.headers, await response.read())
+
+
+@pytest.fixture
+async def elsewhere(emulator: Emulator) -> AsyncIterator[Elsewhere]:
+    """Return a client of the authorization server."""
+    async with aiohttp.ClientSession() as session:
+        yield Elsewhere(session, emulator.issuer)
+
+
+async def test_the_authorization_server_has_no_rate_limit(
+    elsewhere: Elsewhere, api: Api, emulator: Emulator
+) -> None:
+    """It is another host in the document: it names no budget and spends none."""
+    answers = [await elsewhere.ask("GET", "/oauth/nowhere") for _ in range(21)]
+    stranger = await api("GET", "/workflows", key=None)
+
+    assert {404} == {answer.status for answer in answers}
+    assert not [name for name in answers[0].headers if name.startswith("X-RateLimit")]
+    assert rates(stranger)[:2] == (20, 19)
+    assert emulator.requests[0].rate_limit_remaining is None
+
+
+async def test_the_authorization_server_gets_what_was_sent(
+    elsewhere: Elsewhere, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Method, path, query with repetitions, body, headers, the time and its own address."""
+    calls: list[OAuthCall] = []
+
+    def handle(call: OAuthCall) -> Reply:
+        calls.append(call)
+        return Reply(status=200, raw=b"<p>", headers={"Content-Type": "text/html"})
+
+    monkeypatch.setattr(emulator._app.oauth, "handle", handle)
+    answer = await elsewhere.ask(
+        "POST",
+        "/oauth/token?a=1&a=%C3%A9",
+        data=b"x=y",
+        headers={"Content-Type": "text/x-own", "Authorization": "Basic eDp5"},
+    )
+    (call,) = calls
+
+    assert (answer.status, answer.body, answer.headers["Content-Type"]) == (
+        200,
+        b"<p>",
+        "text/html",
+    )
+    assert (call.method, call.path, call.body) == ("POST", "/oauth/token", b"x=y")
+    assert call.query.getall("a") == ["1", "é"]
+    assert (call.content_type, call.headers["authorization"]) == ("text/x-own", "Basic eDp5")
+    assert (call.now, call.base) == (NOON, emulator.issuer)
+
+
+async def test_the_ledger_records_what_the_authorization_server_was_asked(
+    elsewhere: Elsewhere, emulator: Emulator
+) -> None:
+    """The form is there to look at, but not in the repr."""
+    await elsewhere.ask("POST", "/oauth/token", data={"client_secret": "SECRET"})
+    (entry,) = emulator.requests
+
+    assert (entry.route, entry.identity) == ("/oauth/token", None)
+    assert entry.body == b"client_secret=SECRET"
+    assert entry.status is not None
+    assert "SECRET" not in repr(entry)
+
+
+@pytest.mark.parametrize("headers", [{"Host": "evil.example"}, {"Origin": "http://evil.example"}])
+async def test_the_authorization_server_is_guarded_too(
+    elsewhere: Elsewhere, headers: dict[str, str]
+) -> None:
+    """A page on another site can neither rebind nor post to it."""
+    answer = await elsewhere.ask("POST", "/oauth/token", headers=headers)
+
+    assert answer.error == (403, "insufficient_permissions", None)
+
+
+async def test_the_authorization_server_does_not_read_a_large_body(elsewhere: Elsewhere) -> None:
+    """The same limit as for the API."""
+    answer = await elsewhere.ask("POST", "/oauth/token", data=iter_bytes(b"x" * 1_048_577))
+
+    assert answer.error == (413, "payload_too_large", None)
+
+
+async def test_the_authorization_server_can_fail(
+    elsewhere: Elsewhere, api: Api, emulator: Emulator
+) -> None:
+    """A fault for its path leaves the API alone."""
+    emulator.inject(Fault(route="/oauth/token", status=503))
+    healthy = await api("GET", "/workflows")
+    faulty = await elsewhere.ask("POST", "/oauth/token")
+    after = await elsewhere.ask("POST", "/oauth/token")
+
+    assert (healthy.status, faulty.status) == (200, 503)
+    assert after.status < 500
 
 
 async def test_the_budget_is_spent_request_by_request(api: Api, clock: Clock) -> None:

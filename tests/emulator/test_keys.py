@@ -1,4 +1,4 @@
-"""API keys and scopes."""
+"""API keys."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from cloudflow_async.emulator.keys import SCOPES, KeyRing
+from cloudflow_async.emulator.identities import SCOPES
+from cloudflow_async.emulator.keys import KeyRing
 
 
 def test_keys_look_like_development_keys_and_repeat_with_the_seed() -> None:
@@ -23,19 +24,22 @@ def test_only_the_very_key_is_found() -> None:
     ring = KeyRing(0)
     keys = [ring.issue(SCOPES), ring.issue(["workflows:read"])]
     text = keys[1].text
-    wrong = [None, "", text[:-1], text + "x", text.upper(), "ключ", "\udcff"]
+    wrong = ["", text[:-1], text + "x", text.upper(), "ключ", "\udcff"]
 
-    assert [ring.find(key.text) for key in keys] == keys
+    assert [ring.find(key.text) for key in keys] == [key.identity for key in keys]
     assert [ring.find(presented) for presented in wrong] == [None] * len(wrong)
 
 
-def test_a_scope_allows_itself_and_full_administration_allows_all() -> None:
-    """`admin:full` may do everything, nothing else implies another scope."""
+def test_a_key_stands_for_a_user_of_an_account_with_a_budget_of_its_own() -> None:
+    """It is named by its number, and it did not come as a bearer token."""
     ring = KeyRing(0)
-    writer, admin = ring.issue(["workflows:write"]), ring.issue(["admin:full"])
+    first, second = ring.issue(["workflows:read"]), ring.issue(SCOPES, account="acme")
 
-    assert [scope for scope in SCOPES if writer.allows(scope)] == ["workflows:write"]
-    assert [scope for scope in SCOPES if admin.allows(scope)] == list(SCOPES)
+    assert (first.identity.name, second.identity.name) == ("key 1", "key 2")
+    assert (first.identity.account, second.identity.account) == ("default", "acme")
+    assert first.identity.scopes == {"workflows:read"}
+    assert first.identity.budget != second.identity.budget
+    assert not first.identity.bearer
 
 
 def test_an_undocumented_scope_is_refused() -> None:

@@ -46,3 +46,12 @@ def test_entries_cannot_be_changed() -> None:
     """A test that looks at the ledger cannot spoil it."""
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         entry("/a").status = 500  # type: ignore[misc]
+
+
+def test_a_record_shows_no_credentials() -> None:
+    """Values of headers and bodies are for those who ask for them."""
+    headers = CIMultiDictProxy(CIMultiDict({"X-API-Key": "cf_test_secret", "Accept": "*/*"}))
+    shown = repr(attrs.evolve(entry("/a"), headers=headers, body=b"client_secret=secret"))
+
+    assert "headers=<X-API-Key, Accept>, body=<20 bytes>, received_at=0.0" in shown
+    assert "secret" not in shown

@@ -242,13 +242,13 @@ def test_every_key_and_every_anonymous_address_has_its_own_budget() -> None:
         authenticated=EmulatorLimits(),
         anonymous=EmulatorLimits.unauthenticated(),
     )
-    spend(limiter.budget(key="a", peer="127.0.0.1"), START, 200)
-    spend(limiter.budget(key=None, peer="127.0.0.1"), START, 30)
-    same_key = limiter.budget(key="a", peer="::1").peek(START).remaining
-    other_key = limiter.budget(key="b", peer="127.0.0.1").peek(START).remaining
-    other_peer = limiter.budget(key=None, peer="::1").peek(START).remaining
+    spend(limiter.budget(user="a", peer="127.0.0.1"), START, 200)
+    spend(limiter.budget(user=None, peer="127.0.0.1"), START, 30)
+    same_key = limiter.budget(user="a", peer="::1").peek(START).remaining
+    other_key = limiter.budget(user="b", peer="127.0.0.1").peek(START).remaining
+    other_peer = limiter.budget(user=None, peer="::1").peek(START).remaining
     limiter.reset()
-    after = limiter.budget(key="a", peer="127.0.0.1").peek(START).remaining
+    after = limiter.budget(user="a", peer="127.0.0.1").peek(START).remaining
 
     assert (same_key, other_key, other_peer, after) == (0, 150, 20, 150)
 

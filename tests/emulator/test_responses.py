@@ -29,6 +29,13 @@ def test_the_date_is_the_emulators() -> None:
     }
 
 
+def test_where_there_is_no_limit_none_is_named() -> None:
+    """A 429 that is made up there needs no `Retry-After` either."""
+    headers = response_headers(now=0, request_id="req_1", verdict=None, retry_after=True)
+
+    assert ["Date", "Server", "X-Request-Id"] == list(headers)
+
+
 def test_json_is_announced_as_json() -> None:
     """An answer without a body announces nothing."""
     full = make_response(Reply(status=200, body={"a": "é"}), CIMultiDict())

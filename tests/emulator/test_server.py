@@ -6,7 +6,7 @@ import asyncio
 import os
 import socket
 import time
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import aiohttp
 import pytest
@@ -168,6 +168,72 @@ async def test_a_key_with_undocumented_scopes_is_refused() -> None:
     """The error names the documented ones."""
     with pytest.raises(ValueError, match="pipelines:write"):
         Emulator().add_key("workflows:delete")
+
+
+async def test_the_authorization_server_is_on_the_same_port(emulator: Emulator) -> None:
+    """Its addresses have no `/v2`, and without being started there are none."""
+    origin = emulator.base_url.removesuffix("/v2")
+
+    assert emulator.issuer == origin
+    assert emulator.authorize_url == origin + "/oauth/authorize"
+    assert emulator.token_url == origin + "/oauth/token"
+
+    for name in ("issuer", "authorize_url", "token_url"):
+        with pytest.raises(RuntimeError, match="async with"):
+            getattr(Emulator(), name)
+
+
+async def test_a_client_is_there_and_others_can_be_added() -> None:
+    """Public ones have no secret."""
+    emulator = Emulator()
+    added = emulator.add_client("demo-app")
+    confidential = emulator.add_client(confidential=True)
+
+    assert (emulator.client_id, added.client_id) == ("cloudflow-cli", "demo-app")
+    assert added.client_secret is None
+    assert confidential.client_secret is not None
+
+
+async def test_consent_can_be_given_without_a_browser(emulator: Emulator) -> None:
+    """Or refused; a request that the page would not show is an error that says why."""
+    parameters = {
+        "response_type": "code",
+        "client_id": emulator.client_id,
+        "redirect_uri": "http://127.0.0.1:49152/callback",
+        "code_challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+        "code_challenge_method": "S256",
+        "scope": "workflows:read",
+        "state": "af0ifjsldkj",
+    }
+    url = f"{emulator.authorize_url}?{urlencode(parameters)}"
+    given = parse_qs(urlsplit(emulator.approve(url, scopes=["workflows:read"])).query)
+    denied = parse_qs(urlsplit(emulator.approve(url, deny=True)).query)
+
+    assert given.keys() == {"code", "state", "iss"}
+    assert denied["error"] == ["access_denied"]
+    assert given["state"] == denied["state"] == ["af0ifjsldkj"]
+
+    with pytest.raises(ValueError, match="client_id"):
+        emulator.approve(emulator.authorize_url)
+
+
+async def test_a_token_ends_when_it_expires_or_is_revoked(
+    api: Api, emulator: Emulator, clock: Clock
+) -> None:
+    """Before that it opens what its scopes open."""
+    texts = [emulator.add_token("workflows:read", expires_in=60) for _ in range(2)]
+
+    async def statuses() -> list[int]:
+        headers = [{"Authorization": f"Bearer {text}"} for text in texts]
+        return [(await api("GET", "/workflows", key=None, headers=one)).status for one in headers]
+
+    fresh = await statuses()
+    emulator.revoke(texts[0])
+    clock.now += 59
+    revoked = await statuses()
+    clock.now += 1
+
+    assert (fresh, revoked, await statuses()) == ([200, 200], [401, 200], [401, 401])
 
 
 def test_a_fault_for_a_template_that_does_not_exist_is_refused() -> None:

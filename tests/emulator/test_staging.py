@@ -167,3 +167,40 @@ async def test_running_executions_have_not_ended(api: Api, emulator: Emulator) -
     row = (await api("GET", f"/pipelines/{pipeline}/executions")).json["data"][0]
 
     assert (row["status"], row["completed_at"], row["duration_ms"]) == ("running", None, None)
+
+
+async def test_accounts_do_not_collide(api: Api, emulator: Emulator) -> None:
+    """The same webhook can be registered in each, once; made-up ids differ."""
+    webhook = {"url": "https://x.example", "events": ["workflow.failed"]}
+    keys = [emulator.add_key("admin:full", account=name) for name in ("acme", "other")]
+    answers = [await api("POST", "/webhooks", json=webhook, key=key) for key in keys * 2]
+
+    assert [201, 201, 409, 409] == [answer.status for answer in answers]
+    assert answers[0].json["id"] != answers[1].json["id"]
+
+
+async def test_the_emulator_is_the_stage_of_the_default_account(
+    api: Api, emulator: Emulator
+) -> None:
+    """What is put there by either name is seen by those who were given no account."""
+    emulator.account("default").add_workflow(id="wf_1")
+    emulator.add_workflow(id="wf_2", created_at=NOON - 1)
+    answer = await api("GET", "/workflows")
+
+    assert answer.ids == ["wf_2", "wf_1"]
+
+
+async def test_a_reset_empties_every_account(api: Api, emulator: Emulator) -> None:
+    """Their stages and their credentials stay good for what comes next."""
+    acme = emulator.account("acme")
+    key, bearer = emulator.add_key("admin:full", account="acme"), emulator.add_token("admin:full")
+    first = acme.add_workflow()
+    emulator.reset()
+    empty = await api("GET", "/workflows", key=key)
+    again = acme.add_workflow()
+    full = await api("GET", "/workflows", key=key)
+    header = {"Authorization": f"Bearer {bearer}"}
+
+    assert (empty.ids, full.ids) == ([], [first])
+    assert first == again
+    assert (await api("GET", "/workflows", key=None, headers=header)).status == 200

@@ -18,6 +18,16 @@ def test_ids_have_the_documented_form_and_repeat_with_the_seed() -> None:
     assert len(many) == 36
 
 
+def test_accounts_with_one_seed_have_ids_of_their_own() -> None:
+    """So that what exists in one does not happen to exist in another."""
+    accounts = [State(Clock(), 1), State(Clock(), 1, "acme"), State(Clock(), 1, "other")]
+    identifiers = {state.new_id("wf_") for state in accounts}
+    figures = {state.chance.random() for state in accounts}
+
+    assert (3, 3) == (len(identifiers), len(figures))
+    assert State(Clock(), 1, "acme").new_id("wf_") in identifiers
+
+
 def test_time_is_in_whole_seconds() -> None:
     """The API writes no fractions, so none are kept."""
     assert State(Clock(NOON + 0.9), 0).now == NOON
