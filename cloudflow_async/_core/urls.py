@@ -44,6 +44,21 @@ def check_base_url(url: str, *, allow_insecure_http: bool = False) -> str:
     return url.rstrip("/")
 
 
+def check_oauth_url(name: str, url: str) -> str:
+    """Return the URL of an OAuth endpoint, or of a redirect to this client, as it stands.
+
+    https is required; plain http is accepted for ``localhost``, ``127.0.0.0/8`` and ``[::1]``
+    alone.  It may have a query (RFC 6749, 3.1 and 3.1.2).  No name is resolved.
+
+    Raises:
+        InvalidArgumentError: It is none, or has user info, a fragment or dot segments.
+    """
+    problem = _problem(url, allow_query=True)
+    if problem is not None:
+        raise InvalidArgumentError(f"{name} {problem}.")
+    return url
+
+
 def origin(url: str) -> Origin:
     """Return scheme, host and port of an absolute URL.
 
@@ -160,15 +175,19 @@ def _has_dots(path: str) -> bool:
     return any(segment in {".", ".."} for segment in re.split(r"[/\\]", unquote(path)))
 
 
-def _problem(url: str, *, allow_insecure_http: bool) -> str | None:
+def _problem(
+    url: str, *, allow_insecure_http: bool = False, allow_query: bool = False
+) -> str | None:
     if not isinstance(url, str):
         return f"must be a str, not {type(url).__name__}"
     try:
         place, parts = _split(url)
     except CrossOriginError:
         return "must look like 'https://host/path', without user info"
-    if "?" in url or "#" in url or _has_dots(parts.path):
-        return "must have neither a query nor a fragment, and no '.' or '..' segments"
+    if "#" in url or _has_dots(parts.path):
+        return "must have neither a fragment nor '.' or '..' segments"
+    if "?" in url and not allow_query:
+        return "must have no query"
     if place.scheme == "http" and not (allow_insecure_http or _is_loopback(place.host)):
         return "must be https (plain http is accepted for localhost, 127.0.0.0/8 and [::1] only)"
     return None

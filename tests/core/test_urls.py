@@ -14,6 +14,7 @@ from cloudflow_async._core.urls import (
     Origin,
     check_base_url,
     check_header,
+    check_oauth_url,
     check_path,
     origin,
     same_origin_path,
@@ -108,6 +109,52 @@ def test_a_refused_base_url_is_not_shown() -> None:
     """It may hold a password."""
     with pytest.raises(InvalidArgumentError) as caught:
         check_base_url("https://user:canary@api.cloudflow.io")
+
+    assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://auth.cloudflow.io/oauth/authorize",
+        "https://auth.cloudflow.io/oauth/authorize/",
+        "https://auth.cloudflow.io/oauth/authorize?prompt=consent&audience=a%20b",
+        "https://auth.cloudflow.io",
+        "http://127.0.0.1:8787/callback",
+        "http://[::1]:8787/callback?a=b",
+        "http://localhost/callback",
+    ],
+)
+def test_an_oauth_url_is_kept_as_it_stands(url: str) -> None:
+    """Servers compare redirect URIs character by character, and endpoints may have a query."""
+    assert url == check_oauth_url("token_url", url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://auth.cloudflow.io/oauth/token",
+        "http://localhost.evil/oauth/token",
+        "http://127.0.0.1@evil/oauth/token",
+        "http://0.0.0.0/callback",
+        "https://auth.cloudflow.io/oauth/token#x",
+        "https://auth.cloudflow.io/oauth/token?a=b#",
+        "https://auth.cloudflow.io/oauth/../token",
+        "https://canary@auth.cloudflow.io/oauth/token",
+        "https://auth.cloudflow.io/a b",
+        "https://auth.cloudflow.io/a\r\nb",
+        "com.example.app:/callback",
+        "urn:ietf:wg:oauth:2.0:oob",
+        "javascript:alert(1)",
+        "/callback",
+        "",
+        None,
+    ],
+)
+def test_any_other_oauth_url_is_refused(url: str) -> None:
+    """By the name of the argument: a code or a secret would go there."""
+    with pytest.raises(InvalidArgumentError, match=r"^token_url must") as caught:
+        check_oauth_url("token_url", url)
 
     assert "canary" not in str(caught.value)
 
