@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import os
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import Any
 from unittest.mock import Mock
@@ -54,6 +55,14 @@ async def virtual_clock() -> Callable[[], float]:
 
 
 @pytest.fixture(autouse=True)
+def _no_credentials_of_the_developer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hide what the environment and the configuration of whoever runs the tests hold."""
+    for name in [name for name in os.environ if name.startswith("CLOUDFLOW_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("CLOUDFLOW_CONFIG", "/nonexistent/cloudflow/config.toml")
+
+
+@pytest.fixture(autouse=True)
 def _no_task_left(request: pytest.FixtureRequest) -> None:
     """Fail an async test that leaves a task, once its fixtures are torn down."""
     if request.node.get_closest_marker("asyncio"):
@@ -77,8 +86,10 @@ def _no_blocking_call() -> Iterator[None]:
     # A lock may be held for a moment by the emulator's thread, and coverage takes one at any line.
     for name in ("threading.Lock.acquire", "threading.Lock.acquire_lock"):
         del blockbuster.functions[name]
-    # What interrupts a test that hangs reports it on top of what it interrupts.
     for function in blockbuster.functions.values():
+        # A client that has to look for credentials reads a profile when it is constructed.
+        function.can_block_in("auth/profiles.py", {"auth", "read_profile"})
+        # What interrupts a test that hangs reports it on top of what it interrupts.
         function.can_block_in("pytest_timeout.py", "timeout_sigalrm")
     blockbuster.activate()
     yield

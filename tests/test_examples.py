@@ -5,15 +5,19 @@ from __future__ import annotations
 import importlib.util
 import subprocess
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import aiohttp
+import attrs
 import pytest
 from aiohttp import web
 
-from cloudflow_async import CloudFlow
+from cloudflow_async import ClientClosedError, CloudFlow, OAuth2Auth
 from cloudflow_async.emulator import Emulator, Fault
+from tests.browser import chromium
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -60,7 +64,7 @@ def test_script(name: str) -> None:
 
 def test_all_examples_are_tested() -> None:
     """No example is left out here."""
-    assert {*PRINTED, "web_app"} == {path.stem for path in EXAMPLES.glob("*.py")}
+    assert {*PRINTED, "web_app", "web_login"} == {path.stem for path in EXAMPLES.glob("*.py")}
 
 
 async def test_web_app() -> None:
@@ -88,6 +92,166 @@ async def test_web_app() -> None:
     assert (404, 503) == (unknown, busy)
     with pytest.raises(Exception, match="closed"):
         await cf.workflows.get(workflow_id)
+
+
+@attrs.frozen
+class LoginSite:
+    """The app with the logins, on its emulator."""
+
+    url: str
+    emulator: Emulator
+    site: Any
+
+    def visitor(self) -> aiohttp.ClientSession:
+        """Return a browser of its own, as far as cookies and redirects go."""
+        return aiohttp.ClientSession(self.url, cookie_jar=aiohttp.CookieJar(unsafe=True))
+
+    async def log_in(self, visitor: aiohttp.ClientSession, **answer: Any) -> tuple[int, str]:
+        """Log in as a person would; return what the browser then shows."""
+        async with visitor.get("/login", allow_redirects=False) as sent:
+            callback = self.emulator.approve(sent.headers["Location"], **answer)
+        return await self.open(visitor, callback)
+
+    async def open(self, visitor: aiohttp.ClientSession, url: str) -> tuple[int, str]:
+        """Return what a browser shows of a URL."""
+        async with visitor.get(url) as answer:
+            return answer.status, await answer.text()
+
+    def token_requests(self) -> int:
+        """Return how often the emulator was asked for a token."""
+        return sum(request.path == "/oauth/token" for request in self.emulator.requests)
+
+
+@pytest.fixture
+async def login_site() -> AsyncIterator[LoginSite]:
+    """Run the app with the logins against an emulator with one workflow."""
+    module = load("web_login")
+    async with Emulator() as emulator:
+        emulator.add_workflow(name="Nightly <report>")
+        client = emulator.add_client(confidential=True)
+        redirect_uris: list[str] = []
+        site = module.Site(
+            lambda: OAuth2Auth(
+                client.client_id,
+                client_secret=client.client_secret,
+                scopes=["workflows:read"],
+                redirect_uri=redirect_uris[0],
+                authorize_url=emulator.authorize_url,
+                token_url=emulator.token_url,
+            ),
+            base_url=emulator.base_url,
+        )
+        runner = web.AppRunner(site.app())
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        redirect_uris.append(f"{url}/callback")
+        yield LoginSite(url, emulator, site)
+        clients = [client for _, client in site.visitors.values()]
+        await runner.cleanup()
+        for client in clients:
+            with pytest.raises(ClientClosedError):
+                await client.workflows.list()
+
+
+async def test_web_login(login_site: LoginSite) -> None:
+    """Two people log in side by side, each with a token of their own, and one logs out."""
+    async with login_site.visitor() as one, login_site.visitor() as other:
+        before = await login_site.open(one, "/")
+        shown = [
+            await login_site.log_in(one, subject="one"),
+            await login_site.log_in(other, subject="other"),
+        ]
+        tokens = {
+            request.headers["Authorization"]
+            for request in login_site.emulator.requests
+            if request.path.endswith("/workflows")
+        }
+        async with one.post("/logout") as answer:
+            after = await answer.text()
+        still_there = await login_site.open(other, "/")
+
+    assert "Log in with CloudFlow" in before[1]
+    assert [200, 200] == [status for status, _ in shown]
+    assert all("Nightly &lt;report&gt;" in text for _, text in shown)
+    assert (2, 2) == (len(tokens), login_site.token_requests())
+    assert "Log in with CloudFlow" in after
+    assert "Nightly" in still_there[1]
+    assert (1, 0) == (len(login_site.site.visitors), len(login_site.site.logins))
+
+
+async def test_web_login_that_is_denied(login_site: LoginSite) -> None:
+    """The person is told, and no token is asked for."""
+    async with login_site.visitor() as visitor:
+        status, text = await login_site.log_in(visitor, deny=True)
+
+    assert 403 == status
+    assert "access_denied" in text
+    assert 0 == login_site.token_requests()
+
+
+async def test_web_login_of_another_browser(login_site: LoginSite) -> None:
+    """Whoever is sent somebody else's callback is not logged in by it, nor is it redeemed."""
+    async with login_site.visitor() as one, login_site.visitor() as other:
+        async with one.get("/login", allow_redirects=False) as sent:
+            callback = login_site.emulator.approve(sent.headers["Location"])
+        strangers = await login_site.open(other, callback)
+        async with other.get("/login", allow_redirects=False):
+            mixed = await login_site.open(other, callback)
+
+    assert (400, 403) == (strangers[0], mixed[0])
+    assert 0 == login_site.token_requests()
+
+
+async def test_web_login_that_has_ended(login_site: LoginSite) -> None:
+    """Where the token is revoked, the browser is sent to log in again; other faults say so."""
+    async with login_site.visitor() as visitor:
+        await login_site.log_in(visitor)
+        login_site.emulator.inject(Fault(status=400))
+        async with visitor.get("/") as answer:
+            broken = answer.status
+        ((auth, _),) = login_site.site.visitors.values()
+        token = await auth.token()
+        login_site.emulator.revoke(token.refresh_token.reveal())
+        async with visitor.get("/", allow_redirects=False) as answer:
+            ended = answer.status, answer.headers["Location"]
+
+    assert 502 == broken
+    assert (303, "/login") == ended
+
+
+@pytest.mark.slow
+async def test_web_login_in_a_browser(login_site: LoginSite) -> None:
+    """From the link through the consent page to the workflows, by hand."""
+    async with chromium() as browser:
+        tab = await browser.open(login_site.url)
+        await tab.click("a")
+        await tab.wait_for_text("Sign in as")
+        await tab.click("button[value=allow]")
+        shown = await tab.wait_for_text("Your workflows")
+        await tab.click("button")
+        await tab.wait_for_text("Log in with CloudFlow")
+
+    assert "Nightly <report>" in shown
+    assert [] == [error for error in tab.errors if "favicon" not in error]
+
+
+async def test_web_login_demo() -> None:
+    """Run by itself, it brings an emulator along, and stops it."""
+    module = load("web_login")
+    runner = web.AppRunner(await module.demo())
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    async with aiohttp.ClientSession() as visitor:
+        url = f"http://127.0.0.1:{runner.addresses[0][1]}/login"
+        async with visitor.get(url) as answer:
+            question = await answer.text()
+        await runner.cleanup()
+        with pytest.raises(aiohttp.ClientConnectorError):
+            await visitor.get(answer.url)
+
+    assert "Sign in as" in question
 
 
 def load(name: str) -> ModuleType:

@@ -57,8 +57,12 @@ def imported() -> dict[str, Any]:
         "cryptography",
         "cyclopts",
         "jwt",
+        "keyring",
+        "platformdirs",
         "pytest",
         "rich",
+        "tomllib",
+        "webbrowser",
     ],
 )
 def test_the_import_leaves_optional_parts_alone(imported: dict[str, Any], module: str) -> None:
@@ -80,6 +84,7 @@ def test_there_are_few_dependencies() -> None:
         "attrs",
         "cattrs",
         "cryptography",
+        "platformdirs",
         "PyJWT",
     } == {requirement.name for requirement in _DEPENDENCIES}
 

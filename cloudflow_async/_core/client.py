@@ -48,6 +48,7 @@ class Client:
         auth: Auth,
         *,
         base_url: str,
+        limits: RateLimits | None = None,
         limiter: Limiter | None = None,
         retry: RetryPolicy | None = None,
         timeout: float = 30.0,
@@ -76,7 +77,7 @@ class Client:
             ssl_context=ssl_context,
         )
         if limiter is None:
-            limiter = LocalLimiter(_limits_of(auth), max_in_flight=max_connections)
+            limiter = LocalLimiter(limits or _limits_of(auth), max_in_flight=max_connections)
         self._session = Session(
             base_url=self._base_url, transport=transport, limiter=limiter, auth=auth
         )

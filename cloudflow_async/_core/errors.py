@@ -366,7 +366,7 @@ class CredentialWarning(UserWarning):
 
 
 class InsecureKeyFileWarning(CredentialWarning):
-    """Others than its owner may read the file of a private key."""
+    """Others than its owner may read the file of a private key or an API key."""
 
 
 class ClientClosedError(CloudFlowError):

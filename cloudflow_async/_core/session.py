@@ -7,6 +7,7 @@ can outlast a token), exchange, note what the answer says of the rate limit, rea
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import sys
@@ -97,7 +98,7 @@ class _Call:
     lost: bool = False
     """Whether an attempt ended so that it may have been carried out."""
 
-    location: str | None = None
+    location: str | None = attrs.field(default=None, repr=False)
     hops: int = 0
     renewed: bool = False
 
@@ -189,6 +190,8 @@ class Session:
     async def close(self) -> None:
         """End waiting calls at once, those on the wire within 5 seconds, and close the pool.
 
+        A renewal of the credential that is under way has 5 seconds too.
+
         Calls that are ended so raise `ClientClosedError`, as do all later ones.  A second
         `close` waits for the first and does nothing.
 
@@ -202,6 +205,7 @@ class Session:
         async with self._closing:
             try:
                 await self._drain(loop)
+                await self._settle()
             finally:
                 self._interrupt(self._calls)
                 await self._transport.close()
@@ -406,6 +410,15 @@ class Session:
         if self._calls:
             self._idle = loop.create_future()
             await asyncio.wait([self._idle], timeout=_CLOSE_GRACE)
+
+    async def _settle(self) -> None:
+        # A rotated refresh token whose answer nobody takes is a login that is lost.
+        settled = getattr(self._auth, "settled", None)
+        if settled is None:
+            return
+        with contextlib.suppress(TimeoutError, CloudFlowError):
+            async with asyncio.timeout(_CLOSE_GRACE):
+                await settled()
 
     def _interrupt(self, calls: set[_Call]) -> None:
         for call in calls:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import ssl
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
+
+import attrs
 
 from cloudflow_async._core.auth import ApiKeyAuth, Auth
+from cloudflow_async._core.auth.chain import AuthChain
+from cloudflow_async._core.auth.discovery import BASE_URL
+from cloudflow_async._core.auth.profiles import read_profile
 from cloudflow_async._core.client import Client
 from cloudflow_async._core.errors import InvalidArgumentError
 from cloudflow_async._core.limiter import Limiter
+from cloudflow_async._core.limits import RateLimits
 from cloudflow_async._core.retry import RetryPolicy
 from cloudflow_async._core.session import Options
 from cloudflow_async._core.transport import LARGEST_BODY
@@ -21,23 +27,28 @@ from .workflows import Workflows
 if TYPE_CHECKING:
     import aiohttp
 
-BASE_URL: Final = "https://api.cloudflow.io/v2"
-"""API document: Overview."""
+__all__ = ["BASE_URL", "CloudFlow"]
 
 
 class CloudFlow(Client):
     """The client of the CloudFlow API: ``async with CloudFlow("cf_live_...") as cf``.
 
     Use one client for the whole life of an application: it owns the pool of connections and the
-    budget of requests.  Constructing it does no I/O and needs no running event loop.
+    budget of requests.  Constructing it needs no running event loop, and does no I/O but for one:
+    a profile, asked for or looked for, is read from its file at once, because it may say where
+    the API is.
 
     Args:
         api_key: An API key; short for ``auth=ApiKeyAuth(api_key)``.
-        auth: Another credential.  Without either, the key is read from the environment variable
-            ``CLOUDFLOW_API_KEY`` when it is first needed.
-        base_url: Where the API is; https, or http on loopback.
-        limiter: Decides when a request may leave.  None: a `LocalLimiter` with the documented
-            limits, and `max_connections` requests in flight at most.
+        auth: Another credential.
+        profile: A profile of the configuration file, with its credential, base URL and tier.
+            Without any of the three, credentials are looked for: see `AuthChain.default`.
+        base_url: Where the API is; https, or http on loopback.  None: what the profile says; or,
+            if credentials are looked for, the environment variable ``CLOUDFLOW_BASE_URL``; or the
+            documented one.  Given explicitly, whatever credential there is goes there.
+        limiter: Decides when a request may leave.  None: a `LocalLimiter` with the limits of the
+            profile's tier or else the documented ones, and `max_connections` requests in flight
+            at most.
         retry: How often and how patiently to try again; None: `RetryPolicy()`.
         timeout: Seconds for one attempt on the wire.
         deadline: Seconds for a whole call with its waits and retries; None: no bound.
@@ -51,13 +62,15 @@ class CloudFlow(Client):
             not dropped.
         user_agent: Value of the ``User-Agent`` header; None names this package.
         follow_redirects: Whether a GET follows redirects; only ever below the base URL.
-        trust_env: Whether proxies and netrc of the environment are used.
+        trust_env: Whether proxies of the environment are used.
         ssl_context: For a server whose certificate is signed by a private authority.
         allow_insecure_http: Accept plain http beyond loopback: credentials are then readable on
             the way.
 
     Raises:
         InvalidArgumentError: An argument cannot be used.
+        CredentialError: The profile that was asked for, here or by ``CLOUDFLOW_PROFILE``, is
+            missing or cannot be used.
     """
 
     workflows: Workflows
@@ -77,7 +90,8 @@ class CloudFlow(Client):
         api_key: str | None = None,
         *,
         auth: Auth | None = None,
-        base_url: str = BASE_URL,
+        profile: str | None = None,
+        base_url: str | None = None,
         limiter: Limiter | None = None,
         retry: RetryPolicy | None = None,
         timeout: float = 30.0,
@@ -92,9 +106,11 @@ class CloudFlow(Client):
         ssl_context: ssl.SSLContext | None = None,
         allow_insecure_http: bool = False,
     ) -> None:
+        place = _choose(api_key, auth, profile, base_url)
         super().__init__(
-            _choose(api_key, auth),
-            base_url=base_url,
+            place.auth,
+            base_url=place.base_url,
+            limits=place.limits,
             limiter=limiter,
             retry=retry,
             timeout=timeout,
@@ -118,9 +134,31 @@ class CloudFlow(Client):
         self.webhooks = Webhooks(self._session, options)
 
 
-def _choose(api_key: str | None, auth: Auth | None) -> Auth:
-    if api_key is not None and auth is not None:
-        raise InvalidArgumentError("Give either api_key or auth, not both.")
+@attrs.frozen
+class _Place:
+    """Who one is, and where."""
+
+    auth: Auth
+    base_url: str
+    limits: RateLimits | None = None
+
+
+def _choose(
+    api_key: str | None, auth: Auth | None, profile: str | None, base_url: str | None
+) -> _Place:
+    if sum(given is not None for given in (api_key, auth, profile)) > 1:
+        raise InvalidArgumentError("Give one of api_key, auth and profile, not both.")
     if api_key is not None:
-        return ApiKeyAuth(api_key)
-    return ApiKeyAuth.from_environment() if auth is None else auth
+        return _Place(ApiKeyAuth(api_key), _or_usual(base_url))
+    if profile is not None:
+        found = read_profile(profile)
+        return _Place(found.auth(), _or_usual(base_url, found.base_url), found.limits)
+    if auth is None:
+        auth = AuthChain.default(base_url=base_url)
+    if isinstance(auth, AuthChain):
+        return _Place(auth, _or_usual(base_url, auth.base_url), auth.limits)
+    return _Place(auth, _or_usual(base_url))
+
+
+def _or_usual(*urls: str | None) -> str:
+    return next((url for url in urls if url is not None), BASE_URL)

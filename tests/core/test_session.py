@@ -405,6 +405,54 @@ async def test_a_known_scope_lets_the_call_through() -> None:
     assert 2 == it.sends
 
 
+class _SettlingAuth(FakeAuth):
+    """A credential that is being renewed until its gate opens."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.renewed = asyncio.Event()
+        self.settles = 0
+
+    async def settled(self) -> None:
+        self.settles += 1
+        await self.renewed.wait()
+
+
+@pytest.mark.virtual_time
+async def test_closing_waits_for_a_renewal() -> None:
+    """Its answer may be the only refresh token there is; nobody else would take it."""
+    it = bench(reply(), auth=_SettlingAuth())
+    await it.send()
+    asyncio.get_running_loop().call_later(3.0, it.auth.renewed.set)
+    await it.session.close()
+
+    assert 3.0 == pytest.approx(asyncio.get_running_loop().time())
+    assert (1, 1) == (it.auth.settles, it.transport.closed)
+
+
+@pytest.mark.virtual_time
+async def test_closing_does_not_wait_for_ever_for_a_renewal() -> None:
+    """After 5 seconds it is left to itself."""
+    it = bench(reply(), auth=_SettlingAuth())
+    await it.session.close()
+
+    assert 5.0 == pytest.approx(asyncio.get_running_loop().time())
+    assert 1 == it.transport.closed
+
+
+async def test_closing_does_not_fail_by_a_credential() -> None:
+    """One that belongs to another loop, or cannot be asked, is no reason to leak a pool."""
+    it = bench(reply())
+
+    async def settled() -> None:
+        raise CredentialError("no")
+
+    it.auth.settled = settled  # type: ignore[attr-defined]
+    await it.session.close()
+
+    assert 1 == it.transport.closed
+
+
 async def test_a_refusal_tells_the_servers_clock() -> None:
     """From its `Date`, for credentials that carry times."""
     date = {"Date": "Sat, 24 Jan 2026 10:45:00 GMT"}
