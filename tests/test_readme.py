@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 import cloudflow_async
 from cloudflow_async import CloudFlow
@@ -35,14 +37,36 @@ async def run(code: str, name: str, names: dict[str, Any]) -> None:
         await waiting
 
 
+@pytest.fixture(scope="module")
+def keys() -> tuple[bytes, bytes]:
+    """Return a private key and its public half, as PEM."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    private = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    public = key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return private, public
+
+
 @pytest.fixture
-async def names() -> AsyncIterator[dict[str, Any]]:
-    """Return what the README's blocks refer to: a client, an emulator, ids of pipelines."""
+async def names(keys: tuple[bytes, bytes]) -> AsyncIterator[dict[str, Any]]:
+    """Return what the README's blocks refer to: a client, an emulator, pipelines, a key."""
+    private_key, public_key = keys
     async with Emulator() as emulator:
+        emulator.add_jwt_key(public_key, issuer="your-app-id")
         pipeline_ids = emulator.seed_history(pipelines=3)
         emulator.add_workflow(name="Another report")
         async with CloudFlow(emulator.api_key, base_url=emulator.base_url) as cf:
-            yield {"cf": cf, "emulator": emulator, "pipeline_ids": pipeline_ids}
+            yield {
+                "cf": cf,
+                "emulator": emulator,
+                "pipeline_ids": pipeline_ids,
+                "private_key_pem": private_key,
+            }
 
 
 @pytest.mark.parametrize(("line", "code"), list(blocks()))
