@@ -98,6 +98,10 @@ class SingleFlight(Generic[T]):
         if self._under_way() is None and self._recent_failure() is None:
             self._begin().add_done_callback(self._log)
 
+    def forgive(self) -> None:
+        """Forget how the last run failed: what it lacked has changed."""
+        self._failure = None
+
     async def settled(self) -> None:
         """Return when no run is under way, however it ended; cancelling it leaves the run alone."""
         self.bind()

@@ -31,11 +31,11 @@ _LOG = logging.getLogger("cloudflow_async")
 _FRESH = 10.0
 """Seconds in which a token that answered a refusal is not replaced because of a second one."""
 
-_NOBODY = "Nobody is logged in."
+_NOBODY = "Nobody is logged in:"
 _NOT_REFRESHABLE = (
     "The access token has expired or was refused, and the server gave no refresh token with it."
 )
-_HOW = "To log in again, call login() of this OAuth2Auth, or run `cloudflow login`."
+_HOW = "call login() of this OAuth2Auth, or run `cloudflow login`."
 
 
 class Refresher(Protocol):
@@ -159,6 +159,7 @@ class TokenSource:
             self._read, self._unsaved = token, None
         finally:
             self._hold(token, is_new=True)
+            self._flight.forgive()
 
     async def forget(self) -> None:
         """Remove the token from memory and from the store.
@@ -273,7 +274,8 @@ class TokenSource:
 
 
 def _reauthenticate(why: str) -> ReauthenticationRequiredError:
-    return ReauthenticationRequiredError(f"{why} {_HOW}")
+    again = "" if why == _NOBODY else "To log in again, "
+    return ReauthenticationRequiredError(f"{why} {again}{_HOW}")
 
 
 def _reason(error: Exception) -> str:

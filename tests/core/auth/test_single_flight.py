@@ -125,6 +125,17 @@ async def test_an_error_that_cannot_be_copied_is_raised_itself() -> None:
     assert error is caught.value
 
 
+async def test_a_failure_can_be_forgiven() -> None:
+    """Then the next run need not wait for the cool-down."""
+    work = Work([TokenRequestError("down"), "up"], seconds=0.0)
+    flight = SingleFlight(work, cool_down=60.0)
+    with pytest.raises(TokenRequestError):
+        await flight.run()
+    flight.forgive()
+
+    assert "up" == await flight.run()
+
+
 @pytest.mark.virtual_time
 async def test_after_a_failure_there_is_a_pause() -> None:
     """For a second all who ask get the same error at once; then the work is tried again."""

@@ -556,6 +556,17 @@ async def test_a_login_replaces_everything(make: Make, endpoint: Endpoint) -> No
     assert new is store.kept
 
 
+async def test_a_login_counts_at_once(make: Make, endpoint: Endpoint) -> None:
+    """Although a call failed for the lack of one a moment before, and its token is refused now."""
+    source = make(MemoryTokenStore())
+    with pytest.raises(ReauthenticationRequiredError, match="Nobody is logged in: call login"):
+        await source.token()
+    await source.replace(endpoint.token())
+
+    assert await source.renew(Secret("access-1"))
+    assert "access-2" == await access(source)
+
+
 @pytest.mark.parametrize("log_in_again", [True, False])
 async def test_what_ended_before_is_not_told_of_what_came_after(
     make: Make, endpoint: Endpoint, log_in_again: bool
