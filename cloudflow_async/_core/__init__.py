@@ -22,6 +22,7 @@ The files, in the order in which a request travels:
     fields, instants, json      what codec and encoding share: names of fields, times, strict JSON
     messages        what travels: requests, replies, responses, as frozen values
     urls            base URLs, paths and queries, checked and encoded
+    redaction       secrets hidden in text that a server wrote
     secret          a string that does not show itself
     version         of this package
     errors          the tree of exceptions

@@ -207,6 +207,8 @@ class Client:
             headers=_check_headers(headers or {}),
             expects_json=False,
         )
+        # A body may hold a secret, and error trackers record local variables.
+        del json
         return await self._session.send(request, self._options)
 
 

@@ -59,10 +59,12 @@ def decode(cls: type[T], value: Json, path: str = "") -> T:
     try:
         instance: T = _hook(cls)(value)
     except Mismatch as mismatch:
-        problem = mismatch
+        error = _decode_error(path, mismatch)
     else:
         return instance
-    raise _decode_error(path, problem)
+    # Those who record tracebacks with local variables find no secret of an answer here.
+    del value
+    raise error
 
 
 def prepare() -> None:

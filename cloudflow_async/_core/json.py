@@ -48,7 +48,13 @@ def loads(body: bytes) -> Json:
             return _quick(body)  # type: ignore[no-any-return]
         except ValueError:
             pass
-    return _read(body)
+    try:
+        return _read(body)
+    except DecodeError as error:
+        refusal = error.with_traceback(None)
+    # Those who record tracebacks with local variables find no secret of a body here.
+    del body
+    raise refusal
 
 
 def _read(body: bytes) -> Json:

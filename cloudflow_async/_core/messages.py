@@ -10,6 +10,7 @@ from typing import Final, Protocol, TypeAlias
 import attrs
 
 from .errors import DecodeError
+from .secret import Secret
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 """Any JSON value."""
@@ -41,7 +42,7 @@ class Request:
     path: str
     """Path template, such as ``/workflows/{workflow_id}``: what errors and logs show."""
 
-    target: str
+    target: str = attrs.field(repr=False)
     """Path and query as they go on the wire after the base URL, encoded."""
 
     body: bytes | None = attrs.field(default=None, repr=False)
@@ -52,6 +53,9 @@ class Request:
 
     expects_json: bool = True
     """Whether a successful answer has to be JSON."""
+
+    secrets: tuple[Secret, ...] = attrs.field(default=(), repr=False)
+    """What its body holds that errors must not show, should the server repeat it."""
 
     scope: str | None = None
     """The scope that it needs, such as ``workflows:read``; None: not known."""

@@ -13,6 +13,7 @@ from .instants import format_instant
 from .messages import UNSET, Json, Request, Response
 from .page_styles import PageStyle, offset_envelope
 from .paging import LARGEST_PAGE, Page, Pages
+from .secret import Secret
 from .session import SAFE, Options, Session
 from .urls import target
 
@@ -48,12 +49,21 @@ class Resource:
         segments: Segments | None = None,
         query: Query = (),
         body: object = UNSET,
+        secrets: tuple[Secret, ...] = (),
         scope: str | None = None,
     ) -> T:
         """Send a request and return its answer as an object of `cls`."""
         request = make_request(
-            method, path, segments=segments or {}, query=query, body=body, scope=scope
+            method,
+            path,
+            segments=segments or {},
+            query=query,
+            body=body,
+            secrets=secrets,
+            scope=scope,
         )
+        # A body may hold a secret, and error trackers record local variables.
+        del body
         response = await self._session.send(request, self._options)
         try:
             return decode(cls, response.json())
@@ -74,6 +84,7 @@ class Resource:
         request = make_request(
             method, path, segments=segments or {}, body=body, expects_json=False, scope=scope
         )
+        del body
         return await self._session.send(request, self._options)
 
     def _list(  # noqa: PLR0913 - each has a meaning of its own, most have a default
@@ -109,7 +120,7 @@ class Resource:
         )
 
 
-def make_request(
+def make_request(  # noqa: PLR0913 - each is a part of the request, most have a default
     method: str,
     path: str,
     *,
@@ -118,6 +129,7 @@ def make_request(
     body: object = UNSET,
     headers: Mapping[str, str] | None = None,
     expects_json: bool = True,
+    secrets: tuple[Secret, ...] = (),
     scope: str | None = None,
 ) -> Request:
     """Return the request for a path template.
@@ -134,6 +146,7 @@ def make_request(
         body=text,
         headers=extra if text is None else {**_JSON_BODY, **extra},
         expects_json=expects_json,
+        secrets=secrets,
         scope=scope,
     )
 

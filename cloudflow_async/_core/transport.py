@@ -146,9 +146,10 @@ class AiohttpTransport:
                 return await self._exchange(http, request, headers, timeout)
         except (aiohttp.ClientError, OSError, ValueError) as caught:
             error = _translate(caught, request, timeout)
-        # Raised outside of the block, aiohttp's exception is not its context; and those who
-        # record tracebacks with local variables find no credential here.
-        del headers
+        finally:
+            # Those who record tracebacks with local variables find no credential here.
+            del headers
+        # Raised outside of the block, aiohttp's exception is not its context.
         raise error
 
     async def close(self) -> None:
@@ -176,7 +177,7 @@ class AiohttpTransport:
     ) -> Reply:
         begun = time.perf_counter()
         connect = min(_LONGEST_CONNECT, timeout * _CONNECT_SHARE)
-        async with http.request(
+        exchange = http.request(
             request.method,
             URL(self._base_url + request.target, encoded=True),
             headers=headers,
@@ -184,7 +185,9 @@ class AiohttpTransport:
             allow_redirects=False,
             timeout=aiohttp.ClientTimeout(total=None, connect=connect),
             **(self._proxy or {}),
-        ) as answer:
+        )
+        del headers  # as above: a cancellation keeps this frame too
+        async with exchange as answer:
             body = await _read(answer, self._max_body)
         return Reply(
             status=answer.status,

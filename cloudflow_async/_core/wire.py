@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
-
-import attrs
 
 from .errors import (
     AuthenticationError,
@@ -27,6 +25,7 @@ from .errors import (
 )
 from .json import loads
 from .messages import UNSET, Json, RateLimitSeen, Reply, Request, Response
+from .redaction import Redact, redactor
 from .urls import origin
 
 ERRORS_BY_STATUS: Mapping[int, type[StatusError]] = {
@@ -50,7 +49,6 @@ _EXCERPT = 512
 _LONGEST_WAIT = 1e9
 _LONGEST_RESET = 120.0
 _YEAR_2286 = 1e10
-_SHORTEST_SECRET = 8
 _NUMBER = re.compile(r"\+?[0-9]{1,18}(\.[0-9]{1,9})?", re.ASCII)
 _WHOLE = re.compile(r"[0-9]{1,12}", re.ASCII)
 # Beside control characters those that turn the text around them, so that a log would lie.
@@ -68,27 +66,20 @@ def read(
         request: What was asked.
         reply: What came.
         attempts: How many times it was sent.
-        signed: The headers that carried the credential; should the server echo it, errors
-            show ``***`` instead.
+        signed: The headers that carried the credential; should the server repeat it, or a
+            secret of the request, errors show ``***`` instead.
 
     Raises:
         StatusError: The status is 400 to 599.
         UnexpectedRedirectError: The status is 300 to 399.
         DecodeError: The status is none, or JSON was due and something else came.
     """
-    if not 200 <= reply.status <= 299 or reply.status == 206:
-        raise _failure(request, _redacted(reply, signed), attempts)
-    request_id = _request_id(reply.headers)
-    return Response(
-        status=reply.status,
-        headers=reply.headers,
-        body=reply.body,
-        request_id=request_id,
-        attempts=attempts,
-        elapsed=reply.elapsed,
-        reader=loads,
-        parsed=_parse(reply, request_id, signed) if request.expects_json else UNSET,
-    )
+    found = _judge(request, reply, attempts, signed)
+    # Those who record tracebacks with local variables find no credential here.
+    del signed
+    if isinstance(found, Response):
+        return found
+    raise found
 
 
 def read_rate_limit(reply: Reply) -> RateLimitSeen:
@@ -105,44 +96,73 @@ def read_rate_limit(reply: Reply) -> RateLimitSeen:
     )
 
 
-def _parse(reply: Reply, request_id: str | None, signed: Mapping[str, str] | None) -> Json:
-    try:
-        return loads(reply.body)
-    except DecodeError as error:
-        message, retryable = printable(_redact(error.message, signed)), error.retryable
-    raise DecodeError(message, request_id=request_id, retryable=retryable)
-
-
-def _failure(request: Request, reply: Reply, attempts: int) -> CloudFlowError:
-    status = reply.status
-    if 300 <= status <= 399:
-        return _redirect(request, reply)
-    if 400 <= status <= 599:
-        return _status_error(request, reply, attempts)
-    return DecodeError(
-        f"{request.method} {request.path} was answered with status {status}, "
-        "which this API does not use.",
-        request_id=_request_id(reply.headers),
+def _judge(
+    request: Request, reply: Reply, attempts: int, signed: Mapping[str, str] | None
+) -> Response | CloudFlowError:
+    redact = redactor(_secrets(request, signed))
+    if not 200 <= reply.status <= 299 or reply.status == 206:
+        return _failure(request, reply, attempts, redact)
+    request_id = _request_id(reply.headers, redact)
+    parsed = _parse(reply, request_id, redact) if request.expects_json else UNSET
+    if isinstance(parsed, DecodeError):
+        return parsed
+    return Response(
+        status=reply.status,
+        headers=reply.headers,
+        body=reply.body,
+        request_id=request_id,
+        attempts=attempts,
+        elapsed=reply.elapsed,
+        reader=loads,
+        parsed=parsed,
     )
 
 
-def _status_error(request: Request, reply: Reply, attempts: int) -> StatusError:
+def _secrets(request: Request, signed: Mapping[str, str] | None) -> Iterator[str]:
+    for value in (signed or {}).values():
+        yield value.rpartition(" ")[2]  # "Bearer ..." has its credential at the end
+    for secret in request.secrets:
+        yield secret.reveal()
+
+
+def _parse(reply: Reply, request_id: str | None, redact: Redact) -> Json | DecodeError:
+    try:
+        return loads(reply.body)
+    except DecodeError as error:
+        message, retryable = printable(redact(error.message)), error.retryable
+    return DecodeError(message, request_id=request_id, retryable=retryable)
+
+
+def _failure(request: Request, reply: Reply, attempts: int, redact: Redact) -> CloudFlowError:
+    status = reply.status
+    if 300 <= status <= 399:
+        return _redirect(request, reply, redact)
+    if 400 <= status <= 599:
+        return _status_error(request, reply, attempts, redact)
+    return DecodeError(
+        f"{request.method} {request.path} was answered with status {status}, "
+        "which this API does not use.",
+        request_id=_request_id(reply.headers, redact),
+    )
+
+
+def _status_error(request: Request, reply: Reply, attempts: int, redact: Redact) -> StatusError:
     status, error = reply.status, _error_object(reply.body)
-    code, told = _text(error.get("code")), _text(error.get("message"))
-    request_id = _text(error.get("request_id")) or _request_id(reply.headers)
+    code, told = _text(error.get("code"), redact), _text(error.get("message"), redact)
+    request_id = _text(error.get("request_id"), redact) or _request_id(reply.headers, redact)
     default = ServerError if status >= 500 else BadRequestError
     return ERRORS_BY_STATUS.get(status, default)(
         _sentence(request, status, code, told, request_id),
         status=status,
         code=code,
         server_message=told,
-        field=_text(error.get("field")),
+        field=_text(error.get("field"), redact),
         request_id=request_id,
         retry_after=_retry_after(reply, error),
         method=request.method,
         path=request.path,
         elapsed=reply.elapsed,
-        body=excerpt(reply.body),
+        body=excerpt(reply.body, redact),
         attempts=attempts,
     )
 
@@ -159,9 +179,9 @@ def _sentence(
     return message
 
 
-def _redirect(request: Request, reply: Reply) -> CloudFlowError:
+def _redirect(request: Request, reply: Reply, redact: Redact) -> CloudFlowError:
     try:
-        place: str | None = str(origin(reply.headers.get("Location", "")))
+        place: str | None = redact(str(origin(reply.headers.get("Location", ""))))
     except CrossOriginError:
         place = None
     return UnexpectedRedirectError(
@@ -173,31 +193,15 @@ def _redirect(request: Request, reply: Reply) -> CloudFlowError:
     )
 
 
-def excerpt(body: bytes) -> str:
+def excerpt(body: bytes, redact: Redact) -> str:
     """Return the beginning of a body as text that is safe to print, at most 512 characters."""
     text = body[: 4 * _EXCERPT].decode("utf-8", "replace")
-    return printable(text)[:_EXCERPT]
+    return printable(redact(text))[:_EXCERPT]
 
 
 def printable(text: str) -> str:
     """Return `text` with control characters and lone surrogates escaped."""
     return _UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
-
-
-def _redacted(reply: Reply, signed: Mapping[str, str] | None) -> Reply:
-    if not signed:
-        return reply
-    # Latin-1 maps bytes to characters one by one, whatever the body's encoding.
-    body = _redact(reply.body.decode("latin-1"), signed).encode("latin-1")
-    return attrs.evolve(reply, body=body)
-
-
-def _redact(text: str, signed: Mapping[str, str] | None) -> str:
-    for value in (signed or {}).values():
-        secret = value.rpartition(" ")[2]  # "Bearer ..." has its credential at the end
-        if len(secret) >= _SHORTEST_SECRET:
-            text = text.replace(secret, "***")
-    return text
 
 
 def _error_object(body: bytes) -> Mapping[str, Json]:
@@ -283,10 +287,10 @@ def _parse_date(text: str) -> float | None:
         return None
 
 
-def _text(value: Json) -> str | None:
-    return printable(value)[:_EXCERPT] if isinstance(value, str) else None
+def _text(value: Json, redact: Redact) -> str | None:
+    return printable(redact(value))[:_EXCERPT] if isinstance(value, str) else None
 
 
-def _request_id(headers: Mapping[str, str]) -> str | None:
+def _request_id(headers: Mapping[str, str], redact: Redact) -> str | None:
     value = headers.get("X-Request-Id")
-    return printable(value)[:128] if value else None
+    return printable(redact(value))[:128] if value else None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from cloudflow_async import CloudFlow
 from cloudflow_async.emulator import Emulator
+from tests.canaries import Lookout
 
 StartEmulator = Callable[..., Awaitable[Emulator]]
 OpenClient = Callable[..., CloudFlow]
@@ -44,3 +46,20 @@ async def open_client(stack: AsyncExitStack) -> OpenClient:
         return client
 
     return open_client
+
+
+@pytest.fixture
+def lookout() -> Iterator[Lookout]:
+    """Return what looks for planted secrets; it hears all logs and warnings of the test."""
+    lookout = Lookout()
+    with lookout.listening():
+        yield lookout
+
+
+@pytest.fixture
+def environment() -> Iterator[None]:
+    """Undo what a test does to the environment."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)

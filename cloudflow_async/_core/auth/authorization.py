@@ -114,7 +114,7 @@ def _created_at(value: object) -> float:
     return float(value)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, init=False)
 class AuthorizationRequest:
     """A login under way: the URL to open, and what is needed when the person comes back.
 
@@ -142,6 +142,33 @@ class AuthorizationRequest:
 
     scopes: frozenset[str] = attrs.field(converter=check_scopes)
     """What was asked for; empty: what the server grants by default."""
+
+    def __init__(
+        self,
+        *,
+        url: str | Secret,
+        state: str | Secret,
+        verifier: str | Secret,
+        redirect_uri: str,
+        created_at: float,
+        scopes: Iterable[str],
+    ) -> None:
+        try:
+            self.__attrs_init__(  # pyright: ignore[reportAttributeAccessIssue]  # attrs makes it
+                url=url,
+                state=state,
+                verifier=verifier,
+                redirect_uri=redirect_uri,
+                created_at=created_at,
+                scopes=scopes,
+            )
+        except InvalidArgumentError as error:
+            problem = error.with_traceback(None)
+        else:
+            return
+        # Error trackers record local variables, and these are among them.
+        del self, url, state, verifier
+        raise problem
 
     @property
     def url(self) -> str:
@@ -171,7 +198,9 @@ class AuthorizationRequest:
             raise InvalidArgumentError(
                 f"A stored authorization request is a dict with {', '.join(names)}."
             )
-        return cls(**{name: data[name] for name in names})
+        values = {name: data[name] for name in names}
+        del data
+        return cls(**{name: values.pop(name) for name in names})
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("An authorization request is not pickled or copied; use to_dict().")
@@ -271,7 +300,7 @@ def _judge(
         or _age_problem(now - request.created_at)
         or _issuer_problem(answer, issuer, authorize_url)
     )
-    return _distrust(problem) if problem is not None else _code(answer, issuer)
+    return _distrust(problem) if problem is not None else _code(answer, request, issuer)
 
 
 def _form_problem(callback: object) -> str | None:
@@ -338,9 +367,11 @@ def _same_origin(url: str, other: str) -> bool:
         return False
 
 
-def _code(answer: Mapping[str, list[str]], issuer: str | None) -> Secret | LoginError:
+def _code(
+    answer: Mapping[str, list[str]], request: AuthorizationRequest, issuer: str | None
+) -> Secret | LoginError:
     if "error" in answer:
-        return _refused(answer)
+        return _refused(answer, request)
     if issuer is not None and "iss" not in answer:
         return _distrust("does not say which authorization server sent it (iss)")
     if "code" not in answer:
@@ -349,8 +380,12 @@ def _code(answer: Mapping[str, list[str]], issuer: str | None) -> Secret | Login
     return Secret(code) if _CODE.fullmatch(code) else _distrust("has a code that none can be")
 
 
-def _refused(answer: Mapping[str, list[str]]) -> LoginError:
-    told = OAuthError.read(answer["error"][0], answer.get("error_description", [None])[0])
+def _refused(answer: Mapping[str, list[str]], request: AuthorizationRequest) -> LoginError:
+    told = OAuthError.read(
+        answer["error"][0],
+        answer.get("error_description", [None])[0],
+        [request.state, *map(Secret, answer.get("code", []))],
+    )
     return LoginError(f"The login was refused: {told}.", error=told.error)
 
 

@@ -102,6 +102,9 @@ class OAuth2Auth:
         trust_env: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        hidden = _hide(client_secret)
+        # From here on a traceback that shows variables shows no secret.
+        del client_secret
         self._client_id = check_client_id(client_id)
         self._asked = check_scopes(scopes)
         self._authorize_url = check_oauth_url("authorize_url", authorize_url)
@@ -111,7 +114,7 @@ class OAuth2Auth:
         self._endpoint = TokenEndpoint(
             token_url,
             client_id=client_id,
-            client_secret=_check_secret(client_secret),
+            client_secret=_check_secret(hidden),
             method=token_endpoint_auth_method,
             timeout=_check_seconds("timeout", timeout),
             ssl_context=ssl_context,
@@ -349,10 +352,17 @@ async def _present(
         sys.stderr.flush()
 
 
-def _check_secret(secret: object) -> Secret | None:
-    if secret is not None and not isinstance(secret, str):
-        raise InvalidArgumentError("client_secret must be a str, or None for a public client.")
-    return None if secret is None else Secret(secret)
+def _hide(secret: object) -> Secret | str | None:
+    """Return a client's secret, or what is wrong with it; it raises nothing."""
+    if secret is None or isinstance(secret, str):
+        return None if secret is None else Secret(secret)
+    return "client_secret must be a str, or None for a public client."
+
+
+def _check_secret(hidden: Secret | str | None) -> Secret | None:
+    if isinstance(hidden, str):
+        raise InvalidArgumentError(hidden)
+    return hidden
 
 
 def _check_redirect_uri(redirect_uri: str | None) -> str | None:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import re
-from base64 import b64encode
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Self
-from urllib.parse import quote, quote_plus
 
 import attrs
 
+from cloudflow_async._core.redaction import Redact, redactor
 from cloudflow_async._core.secret import Secret
 from cloudflow_async._core.wire import printable
 
 _LONGEST_ERROR = 64
 _LONGEST_DESCRIPTION = 256
-_SHORTEST_SECRET = 4
 
 # So long a run is no word of a sentence: it may be a token or a secret in some encoding.  The
 # codes of OAuth itself, such as unsupported_response_type, are small letters and underscores.
@@ -37,10 +35,10 @@ class OAuthError:
     @classmethod
     def read(cls, error: object, description: object, secrets: Iterable[Secret] = ()) -> Self:
         """Return what a server said, without the credentials that it may repeat."""
-        hidden = _spellings(secrets)
+        redact = redactor(secret.reveal() for secret in secrets)
         return cls(
-            _shown(error, hidden, _LONGEST_ERROR),
-            _shown(description, hidden, _LONGEST_DESCRIPTION),
+            _shown(error, redact, _LONGEST_ERROR),
+            _shown(description, redact, _LONGEST_DESCRIPTION),
         )
 
     def __str__(self) -> str:
@@ -48,24 +46,7 @@ class OAuthError:
         return f"{error} ({self.description})" if self.description else error
 
 
-def _shown(value: object, hidden: Iterable[str], longest: int) -> str | None:
+def _shown(value: object, redact: Redact, longest: int) -> str | None:
     if not isinstance(value, str) or not value.strip():
         return None
-    for text in hidden:
-        value = value.replace(text, "***")
-    return printable(_MAYBE_A_SECRET.sub("***", value))[:longest]
-
-
-def _spellings(secrets: Iterable[Secret]) -> list[str]:
-    """Return what to look for, the longest first, so that no part of one is left over."""
-    found = {text for secret in secrets for text in _encodings(secret.reveal())}
-    return sorted((text for text in found if len(text) >= _SHORTEST_SECRET), key=len, reverse=True)
-
-
-def _encodings(text: str) -> Iterator[str]:
-    data = text.encode("utf-8", "surrogatepass")
-    yield text
-    yield quote(data, safe="")
-    yield quote_plus(data)
-    yield b64encode(data).decode("ascii")
-    yield data.hex()
+    return printable(_MAYBE_A_SECRET.sub("***", redact(value)))[:longest]

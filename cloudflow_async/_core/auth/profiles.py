@@ -98,13 +98,16 @@ def read_profile(name: str, environ: Mapping[str, str] = os.environ) -> Profile:
         NoCredentialsError: There is no such file, or no such profile in it.
         CredentialError: The name, the file or something in the profile cannot be used.
     """
-    name, path = check_name(name), config_path(environ)
+    path = config_path(environ)
+    # Error trackers record local variables, and an environment holds secrets.
+    del environ
+    name = check_name(name)
     settings = read_config(path, lambda document: read_settings(document, name, shown(path)))
     if settings is None:
         raise NoCredentialsError(
             f"There is no profile '{name}': the file {shown(path)} is missing."
         )
-    return _profile(name, path, settings, environ)
+    return _profile(name, path, settings)
 
 
 def make_profile(
@@ -120,19 +123,21 @@ def make_profile(
     Raises:
         CredentialError: The name or one of the values cannot be used.
     """
-    name, path = check_name(name), config_path(environ)
+    path = config_path(environ)
+    del environ  # as above
+    name = check_name(name)
     settings = read_settings({"profiles": {name: dict(values)}}, name, shown(path))
-    return _profile(name, path, settings, environ)
+    return _profile(name, path, settings)
 
 
-def _profile(name: str, path: Path, settings: Settings, environ: Mapping[str, str]) -> Profile:
+def _profile(name: str, path: Path, settings: Settings) -> Profile:
     return Profile(
         name=name,
         path=path,
         kind=settings.kind,
         base_url=settings.base_url,
         limits=settings.limits,
-        token_path=_token_path(name, settings.values, environ),
+        token_path=_token_path(name, settings.values, path),
         values=settings.values,
     )
 
@@ -144,6 +149,7 @@ def profile_names(environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
         CredentialError: The file cannot be used.
     """
     path = config_path(environ)
+    del environ  # as above
     return read_config(path, lambda document: names(document, shown(path))) or ()
 
 
@@ -156,10 +162,15 @@ def token_path(profile_name: str, environ: Mapping[str, str] = os.environ) -> Pa
     Raises:
         CredentialError: That is no name of a profile.
     """
+    path = config_path(environ)
+    del environ  # as above
+    return _usual_token_path(check_name(profile_name), path)
+
+
+def _usual_token_path(name: str, path: Path) -> Path:
     import platformdirs  # noqa: PLC0415 - most programs never use it
 
-    folder = platformdirs.user_state_path("cloudflow") / "tokens"
-    return folder / f"{_token_name(check_name(profile_name), config_path(environ))}.json"
+    return platformdirs.user_state_path("cloudflow") / "tokens" / f"{_token_name(name, path)}.json"
 
 
 def _token_name(name: str, path: Path) -> str:
@@ -168,9 +179,9 @@ def _token_name(name: str, path: Path) -> str:
     return f"{name}-{hashlib.sha256(os.fsencode(path)).hexdigest()[:12]}"
 
 
-def _token_path(name: str, values: Mapping[str, Any], environ: Mapping[str, str]) -> Path:
+def _token_path(name: str, values: Mapping[str, Any], path: Path) -> Path:
     given = values.get("token_file")
-    return token_path(name, environ) if given is None else _path(given, config_path(environ))
+    return _usual_token_path(name, path) if given is None else _path(given, path)
 
 
 def _path(text: str, config: Path) -> Path:

@@ -58,7 +58,7 @@ def _scopes(value: Iterable[str] | None) -> frozenset[str] | None:
     return frozenset(value)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, init=False)
 class Token:
     """An access token, with what is needed to get the next one.
 
@@ -80,3 +80,26 @@ class Token:
 
     scopes: frozenset[str] | None = attrs.field(default=None, converter=_scopes)
     """What it is allowed to do; None: not known."""
+
+    def __init__(
+        self,
+        *,
+        access_token: str | Secret,
+        refresh_token: str | Secret | None = None,
+        expires_at: float | None = None,
+        scopes: Iterable[str] | None = None,
+    ) -> None:
+        try:
+            self.__attrs_init__(  # pyright: ignore[reportAttributeAccessIssue]  # attrs makes it
+                access_token=access_token,
+                refresh_token=refresh_token,
+                expires_at=expires_at,
+                scopes=scopes,
+            )
+        except InvalidArgumentError as error:
+            problem = error.with_traceback(None)
+        else:
+            return
+        # Error trackers record local variables, and the tokens are among these.
+        del self, access_token, refresh_token
+        raise problem

@@ -19,6 +19,7 @@ from cloudflow_async._core.auth.jwt import JWTAuth
 from cloudflow_async._core.auth.oauth2 import OAuth2Auth
 from cloudflow_async._core.auth.profiles import (
     Profile,
+    make_profile,
     profile_names,
     read_profile,
     token_path,
@@ -72,6 +73,33 @@ def test_a_profile(write: Write, tmp_path: Path) -> None:
         profile.base_url,
     )
     assert isinstance(profile.auth(), AnonymousAuth)
+
+
+def test_a_profile_that_does_not_stand_there_yet(write: Write) -> None:
+    """It is what it would be if it did."""
+    written = write("oauth2", 'client_id = "my-app"', 'base_url = "https://a/v2/"')
+    values = {"auth": "oauth2", "client_id": "my-app", "base_url": "https://a/v2/"}
+
+    assert written == make_profile("work", values)
+    assert written.token_path == make_profile("work", values).token_path
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "told"),
+    [
+        ("a/b", {"auth": "anonymous"}, "The name of a profile has 1 to 64 letters"),
+        ("work", {"auth": "oauth2"}, "profile 'work': 'client_id' is missing"),
+        ("work", {"auth": "oauth2", "client_secret": CANARY}, "'client_secret' would be a secret"),
+    ],
+)
+def test_a_profile_that_could_not_stand_there(
+    name: str, values: dict[str, str], told: str, write: Write
+) -> None:
+    """Its values are checked as those of the file are, and not shown."""
+    with pytest.raises(CredentialError, match=told) as caught:
+        make_profile(name, values)
+
+    assert CANARY not in str(caught.value)
 
 
 def test_which_profiles_there_are(write: Write, tmp_path: Path) -> None:
