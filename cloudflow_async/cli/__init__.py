@@ -1,8 +1,9 @@
-"""The command ``cloudflow``: `export` and `emulator` (extra ``cli``).
+"""The command ``cloudflow``: `export`, `emulator`, `login`, `logout`, `whoami` (extra ``cli``).
 
-A command travels `app` > `export` or `emulator`; an export goes on to `exporting`, which reads
-`inputs`, fills an `output`, shows `progress` and ends with a `summary`.  What costs time to import
-is imported by the command that needs it.
+A command travels `app` > `export`, `emulator` or `login`; an export goes on to `exporting`, which
+reads `inputs`, fills an `output`, shows `progress` and ends with a `summary`; a login goes on to
+`logging_in`, and the question who one is to `who`.  What costs time to import is imported by the
+command that needs it.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except ModuleNotFoundError as error:
-        if error.name not in {"cyclopts", "rich"}:
+        if error.name not in {"cyclopts", "rich", "tomli_w"}:
             raise
         say("error: the command line is an extra: pip install 'cloudflow-async[cli]'")
         return MISUSED

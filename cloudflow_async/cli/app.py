@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, UnknownOptionError, UnusedCliTokensError
 
 from cloudflow_async._core.version import VERSION
 
 from .console import MISUSED, CommandError, say
 from .emulator import emulator
 from .export import export
+from .login import login, logout, whoami
+from .warned import warnings_told
 
 app: App = App(
     name="cloudflow",
@@ -27,19 +30,37 @@ app.command(
     usage="Usage: cloudflow export [OPTIONS] [PIPELINE_IDS...]",
 )
 app.command(emulator, help_format="markdown")
+for command in (login, logout, whoami):
+    app.command(command, help_format="markdown")
+
+_SECRET = re.compile("option: --[a-z-]*(secret|token|key|password|code)")
 
 
 def run(arguments: Sequence[str] | None) -> int:
     """Run a command and return its exit status; mistakes and failures become one line."""
     try:
-        status: int = app(arguments, exit_on_error=False, print_error=False)
+        with warnings_told():
+            status: int = app(arguments, exit_on_error=False, print_error=False)
     except CycloptsError as error:
-        say(f"error: {_in_one_line(str(error))}")
+        say(f"error: {_in_one_line(_mistake(error))}")
         return MISUSED
     except CommandError as error:
         say(f"error: {_in_one_line(str(error))}")
         return error.status
     return status
+
+
+def _mistake(error: CycloptsError) -> str:
+    if isinstance(error, UnusedCliTokensError):
+        # Not shown: it may be a secret, whose option was misspelled or is not there.
+        return "there is an argument too many: this command takes only options; see its --help."
+    text = str(error)
+    for given in error.root_input_tokens or ():
+        if given.startswith("--"):
+            text = text.replace(given, given.partition("=")[0])
+    if isinstance(error, UnknownOptionError) and _SECRET.search(text):
+        text += " Secrets are never arguments, which all programs can see: see --help."
+    return text
 
 
 def _in_one_line(text: str) -> str:

@@ -15,12 +15,11 @@ from .inputs import (
     STANDARD_STREAM,
     ExportOptions,
     Format,
-    choose_base_url,
     choose_format,
     read_ids,
     read_instant,
-    require_key,
 )
+from .options import File, Flag, Name, Url
 
 
 def _instant(type_: Any, tokens: Sequence[Token]) -> datetime:  # noqa: ARG001 - cyclopts' protocol
@@ -28,28 +27,28 @@ def _instant(type_: Any, tokens: Sequence[Token]) -> datetime:  # noqa: ARG001 -
 
 
 _Instant = Annotated[datetime | None, Parameter(converter=_instant, n_tokens=1, metavar="DATE")]
-_Flag = Annotated[bool, Parameter(negative="", show_default=False)]
-_File = Annotated[str | None, Parameter(metavar="FILE", allow_leading_hyphen=True)]
 
 
 def export(  # noqa: PLR0913 - each is an option of its own
     *pipeline_ids: str,
-    ids_from: _File = None,
-    emulator: _Flag = False,
+    ids_from: File = None,
+    emulator: Flag = False,
     seed: int | None = None,
-    out: _File = None,
+    out: File = None,
     format: Format | None = None,
-    overwrite: _Flag = False,
+    overwrite: Flag = False,
     status: Literal["running", "completed", "failed"] | None = None,
     start_date: _Instant = None,
     end_date: _Instant = None,
     concurrency: Annotated[int, Parameter(validator=Number(gte=1, lte=1000))] = 16,
-    base_url: Annotated[str | None, Parameter(metavar="URL")] = None,
+    profile: Name = None,
+    base_url: Url = None,
 ) -> int:
     """Write the execution history of pipelines to a file, each execution once.
 
-    The API has no list of pipelines, so their ids have to be given. The API key is read from the
-    environment variable CLOUDFLOW_API_KEY. To try it without either, use --emulator.
+    The API has no list of pipelines, so their ids have to be given. The credential is that of the
+    environment (CLOUDFLOW_API_KEY) or of a profile (see cloudflow login). To try it without
+    either, use --emulator.
 
     Args:
         pipeline_ids: Which pipelines, such as pipe_4x9k2m.
@@ -67,9 +66,10 @@ def export(  # noqa: PLR0913 - each is an option of its own
         end_date: Only executions that started then or earlier; a date alone is the midnight in
             UTC at which that day begins.
         concurrency: Pipelines read at the same time.
+        profile: Profile of the config file whose credential to use, and no other.
         base_url: Where the API is; also by the environment variable CLOUDFLOW_BASE_URL.
     """
-    _refuse_contradictions(emulator=emulator, seed=seed, base_url=base_url)
+    _refuse_contradictions(emulator=emulator, seed=seed, elsewhere=(profile, base_url))
     if start_date is not None and end_date is not None and start_date > end_date:
         raise CommandError("--start-date is later than --end-date.")
     ids = [*pipeline_ids, *(read_ids(ids_from) if ids_from is not None else ())]
@@ -84,15 +84,17 @@ def export(  # noqa: PLR0913 - each is an option of its own
         end_date=end_date,
         concurrency=concurrency,
         emulator_seed=(seed or 0) if emulator else None,
-        api_key="" if emulator else require_key(os.environ),
-        base_url=None if emulator else choose_base_url(base_url, os.environ),
+        profile=profile,
+        base_url=base_url,
     )
     return _begin(options, out, choose_format(format, out), overwrite=overwrite)
 
 
-def _refuse_contradictions(*, emulator: bool, seed: int | None, base_url: str | None) -> None:
-    if emulator and base_url is not None:
-        raise CommandError("--emulator and --base-url exclude each other.")
+def _refuse_contradictions(
+    *, emulator: bool, seed: int | None, elsewhere: Sequence[str | None]
+) -> None:
+    if emulator and any(given is not None for given in elsewhere):
+        raise CommandError("--emulator excludes --base-url and --profile.")
     if seed is not None and not emulator:
         raise CommandError("--seed belongs to --emulator.")
 

@@ -11,21 +11,23 @@ from typing import Final
 from cloudflow_async._core.errors import (
     AuthenticationError,
     CloudFlowError,
-    InvalidArgumentError,
+    CredentialError,
     TransportError,
 )
 from cloudflow_async._core.fan_out import FanOut, FanOutReport
-from cloudflow_async.cloudflow.client import BASE_URL, CloudFlow
+from cloudflow_async.cloudflow.client import CloudFlow
 from cloudflow_async.cloudflow.pipelines import Execution
 from cloudflow_async.embedded import embedded
 
-from .console import FAILED, MISUSED, NOBODY_READS, CommandError, plural, say
-from .inputs import KEY_VARIABLE, ExportOptions
+from .console import FAILED, NOBODY_READS, CommandError, plural, say
+from .credentials import find_credential
+from .failures import exit_status, explain, problem
+from .inputs import ExportOptions
 from .output import Output
 from .progress import Display
 from .rows import WriteRow
 from .running import run
-from .summary import problem, stopped, summary
+from .summary import stopped, summary
 from .tally import PAGE_SIZE, Tally
 
 _EMULATED_PIPELINES: Final = 40
@@ -45,8 +47,8 @@ def run_export(
         with output:
             status = run(partial(export_rows, options, output, write_row, display, tally))
     except CloudFlowError as error:
-        status = MISUSED if isinstance(error, InvalidArgumentError) else FAILED
-        raise CommandError(_why(error, options, tally, output), status=status) from error
+        text = _why(error, options, tally, output)
+        raise CommandError(text, status=exit_status(error)) from error
     except BrokenPipeError:
         return NOBODY_READS
     say(stopped(tally, output) if status else summary(tally, output))
@@ -97,7 +99,8 @@ async def _opened(options: ExportOptions) -> AsyncIterator[tuple[CloudFlow, Sequ
         async with embedded(pipelines=_EMULATED_PIPELINES, seed=options.emulator_seed) as local:
             yield local.client, options.pipeline_ids or local.pipeline_ids
     else:
-        async with CloudFlow(options.api_key, base_url=options.base_url or BASE_URL) as client:
+        chain = await find_credential(options.profile, base_url=options.base_url)
+        async with CloudFlow(auth=chain) as client:
             yield client, options.pipeline_ids
 
 
@@ -143,8 +146,12 @@ def _end_if_unreachable(report: FanOutReport) -> None:
 def _why(error: CloudFlowError, options: ExportOptions, tally: Tally, output: Output) -> str:
     text = problem(error)
     if isinstance(error, AuthenticationError):
-        text = f"the server refused the API key in {KEY_VARIABLE} ({text})"
-    if isinstance(error, TransportError):
-        text = f"no answer from {options.base_url or BASE_URL}: {text}"
+        text = f"the server refused the credential ({text}); `cloudflow whoami` tells which it is"
+    elif isinstance(error, CredentialError):
+        text = explain(error).removesuffix(".")
+        if options.profile is None:
+            text = f"{text}. To try it without one, use --emulator"
+    elif isinstance(error, TransportError):
+        text = f"no answer from the server: {text}"
     kept = f"; {plural(tally.rows, 'row')} are in {output.name}" if tally.rows else ""
     return f"{text}{kept}."

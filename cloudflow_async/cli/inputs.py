@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal
@@ -17,9 +17,6 @@ STANDARD_STREAM: Final = "-"
 
 Format = Literal["jsonl", "csv"]
 """How rows are written."""
-
-KEY_VARIABLE: Final = "CLOUDFLOW_API_KEY"
-BASE_URL_VARIABLE: Final = "CLOUDFLOW_BASE_URL"
 
 
 @attrs.frozen(kw_only=True)
@@ -44,11 +41,11 @@ class ExportOptions:
     emulator_seed: int | None = None
     """Seed of the emulator that is started for this export; None: the API is asked."""
 
-    api_key: str = attrs.field(default="", repr=False)
-    """Empty with `emulator_seed`."""
+    profile: str | None = None
+    """Whose credential to use; None: what a bare ``CloudFlow()`` finds."""
 
     base_url: str | None = None
-    """None: the documented one."""
+    """None: the profile's, the environment's, or the documented one."""
 
 
 def read_instant(text: str) -> datetime:
@@ -80,26 +77,6 @@ def read_ids(source: str) -> list[str]:
         raise CommandError(f"cannot read ids from {source}: it is not UTF-8 text.") from error
     lines = (line.partition("#")[0].strip() for line in text.splitlines())
     return [line for line in lines if line]
-
-
-def choose_base_url(given: str | None, environment: Mapping[str, str]) -> str | None:
-    """Return the base URL that was given, or the environment's; None: the documented one."""
-    return given or environment.get(BASE_URL_VARIABLE) or None
-
-
-def require_key(environment: Mapping[str, str]) -> str:
-    """Return the API key of the environment.
-
-    Raises:
-        CommandError: There is none.
-    """
-    key = environment.get(KEY_VARIABLE, "")
-    if not key.strip():
-        raise CommandError(
-            f"no API key: set the environment variable {KEY_VARIABLE}, "
-            "or try --emulator, which needs none."
-        )
-    return key
 
 
 def choose_format(given: Format | None, out: str | None) -> Format:

@@ -57,4 +57,10 @@ CloudFlow emulator, until Ctrl-C
 Try it in another terminal:
   export CLOUDFLOW_API_KEY={emulator.api_key}
   cloudflow export --base-url {emulator.base_url} {" ".join(ids[:2])}
+
+Or log in instead, as a person:
+  cloudflow login --profile emulator --base-url {emulator.base_url} \\
+    --authorize-url {emulator.authorize_url} \\
+    --token-url {emulator.token_url} --client-id {emulator.client_id}
+  cloudflow whoami --profile emulator --check
 """

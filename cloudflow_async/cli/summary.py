@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cloudflow_async._core.errors import CloudFlowError, StatusError
 from cloudflow_async._core.wire import printable
 
 from .console import duration, plural
+from .failures import problem
 from .output import Output
 from .tally import Tally
 
 _MOST_FAILURES = 10
-_CALL = "GET /pipelines/{pipeline_id}/executions: "
 _UNITS = ("kB", "MB", "GB", "TB")
 
 
@@ -36,16 +35,6 @@ def stopped(tally: Tally, output: Output) -> str:
         f"Stopped after {duration(tally.elapsed)}: {plural(tally.rows, 'row')} in {output.name}, "
         f"{tally.report.done:,} of {plural(planned, 'pipeline')} complete."
     )
-
-
-def problem(error: CloudFlowError) -> str:
-    """Return what went wrong, without what is the same in every line."""
-    if isinstance(error, StatusError):
-        said = [f"{error.status} {error.code or ''}".strip(), error.server_message or ""]
-        text = ": ".join(part for part in said if part)
-    else:
-        text = error.message.removeprefix(_CALL)
-    return text.rstrip(".")
 
 
 def _table(tally: Tally, output: Output) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from cloudflow_async.cli import logging_in
 from cloudflow_async.emulator import Emulator, EmulatorLimits
 
 EXECUTIONS = "/pipelines/{pipeline_id}/executions"
@@ -26,8 +28,12 @@ Serve = Callable[..., Emulator]
 def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run in an empty folder, and without the environment of whoever runs the tests."""
     monkeypatch.chdir(tmp_path)
-    for name in ("CLOUDFLOW_API_KEY", "CLOUDFLOW_BASE_URL", "NO_COLOR", "FORCE_COLOR"):
+    for name in ("CLOUDFLOW_CONFIG", "NO_COLOR", "FORCE_COLOR", "DISPLAY", "WAYLAND_DISPLAY"):
         monkeypatch.delenv(name, raising=False)
+    home = tmp_path / "home"
+    for name, folder in (("HOME", "."), ("XDG_CONFIG_HOME", "config"), ("XDG_STATE_HOME", "state")):
+        monkeypatch.setenv(name, str(home / folder))
+    monkeypatch.setenv("BROWSER", "true")
 
 
 @pytest.fixture
@@ -70,6 +76,62 @@ def serve(
 def emulator(serve: Serve) -> Emulator:
     """Return a running emulator to which the command's environment points."""
     return serve()
+
+
+@pytest.fixture
+def authority(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+    """Return a running emulator at which a person has to log in: the environment has no key."""
+    monkeypatch.delenv("CLOUDFLOW_API_KEY")
+    monkeypatch.delenv("CLOUDFLOW_BASE_URL")
+    return emulator
+
+
+class Person:
+    """Answers the question that ``--no-browser`` asks, as a browser elsewhere would let them."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        self.emulator = emulator
+        self.denies = False
+        self.questions: list[str] = []
+
+    async def answer(self, question: str) -> str:
+        """Return the address at which the browser ended."""
+        self.questions.append(question)
+        return self.emulator.approve(address_in(question), deny=self.denies)
+
+
+@pytest.fixture
+def person(authority: Emulator, monkeypatch: pytest.MonkeyPatch) -> Person:
+    """Return who is asked."""
+    person = Person(authority)
+    monkeypatch.setattr(logging_in, "ask", person.answer)
+    return person
+
+
+def address_in(text: str) -> str:
+    """Return the first address in a text."""
+    found = re.search(r"http://\S+", text)
+
+    assert found is not None, text
+    return found[0]
+
+
+def application(emulator: Emulator) -> list[str]:
+    """Return the arguments that say which application logs in, and where."""
+    return [
+        *("--client-id", emulator.client_id),
+        *("--base-url", emulator.base_url),
+        *("--authorize-url", emulator.authorize_url),
+        *("--token-url", emulator.token_url),
+    ]
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """Return the path of the configuration file, in a folder that is there."""
+    path = tmp_path / "home" / "config" / "cloudflow" / "config.toml"
+    path.parent.mkdir(parents=True, mode=0o700)
+    return path
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ def test_help_names_the_commands(arguments: list[str], capsys: pytest.CaptureFix
     assert 0 == main(arguments)
     said = capsys.readouterr().out
 
-    assert "export" in said
+    assert {"export", "emulator", "login", "logout", "whoami"} <= set(said.split())
     assert "Run an emulator of the API until Ctrl-C." in said
 
 
@@ -45,6 +45,9 @@ def test_the_help_of_a_command_names_its_options(capsys: pytest.CaptureFixture[s
         (["export", "--concurrency", "0"], 'Invalid value "0" for --concurrency.'),
         (["export", "--start-date", "soon"], "'soon' is no ISO 8601 date"),
         (["export", "--api-key", "cf_live_1"], "Unknown option: --api-key."),
+        (["export", "--key", "1"], "Unknown option: --key. Secrets are never arguments, which al"),
+        (["--key=1"], 'Unknown command "--key". Available commands: export, emulator, login'),
+        (["emulator", "now"], "there is an argument too many: this command takes only options;"),
         (["emulator", "--port", "99999"], 'Invalid value "99999" for --port.'),
     ],
 )

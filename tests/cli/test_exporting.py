@@ -155,16 +155,17 @@ def test_a_terminal_shows_a_bar_and_is_left_in_order(emulator: Emulator, start: 
 
 
 @pytest.mark.virtual_time
-async def test_waits_for_the_rate_limit_are_told(virtual_clock: Callable[[], float]) -> None:
+async def test_waits_for_the_rate_limit_are_told(
+    virtual_clock: Callable[[], float], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An export beyond the burst takes as long as the limit asks, earns no 429, and says so."""
     loop = asyncio.get_running_loop()
     async with Emulator(clock=virtual_clock) as emulator:
         ids = [emulator.add_pipeline() for _ in range(250)]
         for pipeline_id in ids:
             emulator.add_executions(pipeline_id, 1)
-        options = ExportOptions(
-            pipeline_ids=ids, api_key=emulator.api_key, base_url=emulator.base_url
-        )
+        monkeypatch.setenv("CLOUDFLOW_API_KEY", emulator.api_key)
+        options = ExportOptions(pipeline_ids=ids, base_url=emulator.base_url)
         tally = Tally(clock=loop.time)
         output = await asyncio.to_thread(
             open_output, "rows.jsonl", "jsonl", header=b"", overwrite=False

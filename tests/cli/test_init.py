@@ -14,7 +14,7 @@ from cloudflow_async.cli import main
 _HELP = """
 import json, sys
 from cloudflow_async.cli import main
-status = main(["--help"])
+status = main([*sys.argv[1:], "--help"])
 print(json.dumps([status, sorted(sys.modules)]), file=sys.stderr)
 """
 
@@ -58,13 +58,19 @@ def test_an_interrupt_at_any_time_is_quiet(
     assert ("", "") == tuple(capsys.readouterr())
 
 
-def test_help_does_not_load_what_it_does_not_need() -> None:
-    """Neither the emulator nor the export is imported to tell how to call them."""
-    run = subprocess.run([sys.executable, "-c", _HELP], capture_output=True, text=True, check=True)
+@pytest.mark.parametrize("command", [[], ["export"], ["login"], ["whoami"]])
+def test_help_does_not_load_what_it_does_not_need(command: list[str]) -> None:
+    """Neither engine nor emulator is imported to tell how to call a command."""
+    arguments = [sys.executable, "-c", _HELP, *command]
+    run = subprocess.run(arguments, capture_output=True, text=True, check=True)
     status, modules = json.loads(run.stderr)
     heavy = {
-        "aiohttp.web",
+        "aiohttp",
+        "asyncio",
+        "cloudflow_async._core.auth",
         "cloudflow_async.cli.exporting",
+        "cloudflow_async.cli.logging_in",
+        "cloudflow_async.cli.who",
         "cloudflow_async.emulator",
         "rich.live",
     }

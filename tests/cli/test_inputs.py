@@ -10,14 +10,7 @@ from pathlib import Path
 import pytest
 
 from cloudflow_async.cli.console import CommandError
-from cloudflow_async.cli.inputs import (
-    ExportOptions,
-    choose_base_url,
-    choose_format,
-    read_ids,
-    read_instant,
-    require_key,
-)
+from cloudflow_async.cli.inputs import choose_format, read_ids, read_instant
 
 
 @pytest.mark.parametrize(
@@ -81,34 +74,6 @@ def test_ids_have_to_be_text(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "environment", "chosen"),
-    [
-        ("https://a/v2", {"CLOUDFLOW_BASE_URL": "https://b/v2"}, "https://a/v2"),
-        (None, {"CLOUDFLOW_BASE_URL": "https://b/v2"}, "https://b/v2"),
-        (None, {"CLOUDFLOW_BASE_URL": ""}, None),
-        (None, {}, None),
-    ],
-)
-def test_the_option_wins_over_the_environment(
-    given: str | None, environment: dict[str, str], chosen: str | None
-) -> None:
-    """An empty variable is none."""
-    assert chosen == choose_base_url(given, environment)
-
-
-def test_the_key_comes_from_the_environment() -> None:
-    """There is no option for it: arguments can be seen by everybody on the machine."""
-    assert "cf_test_1" == require_key({"CLOUDFLOW_API_KEY": "cf_test_1"})
-
-
-@pytest.mark.parametrize("environment", [{}, {"CLOUDFLOW_API_KEY": "  "}])
-def test_without_a_key_the_way_out_is_told(environment: dict[str, str]) -> None:
-    """The message names the variable, and what works without a key."""
-    with pytest.raises(CommandError, match=r"set the environment variable CLOUDFLOW_API_KEY.*--e"):
-        require_key(environment)
-
-
-@pytest.mark.parametrize(
     ("given", "out", "chosen"),
     [
         (None, None, "jsonl"),
@@ -122,8 +87,3 @@ def test_without_a_key_the_way_out_is_told(environment: dict[str, str]) -> None:
 def test_the_files_name_decides_the_format(given: str | None, out: str | None, chosen: str) -> None:
     """An explicit format wins over it."""
     assert chosen == choose_format(given, out)  # type: ignore[arg-type]
-
-
-def test_options_hide_the_key() -> None:
-    """A repr ends up in logs."""
-    assert "cf_test_1" not in repr(ExportOptions(api_key="cf_test_1"))

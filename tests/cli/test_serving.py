@@ -15,6 +15,22 @@ from cloudflow_async.cli import main
 from .conftest import Start
 
 
+def test_it_tells_how_to_log_in(start: Start) -> None:
+    """As one command, which is copied as it is, and the one that shows that it worked."""
+    server = start("emulator", "--port", "0")
+    assert server.stdout is not None
+    said = "".join(server.stdout.readline() for _ in range(14))
+    url = said.split()[6].removesuffix("/v2")
+    login, who = said[said.index("  cloudflow login") :].replace("\\\n", "").splitlines()
+
+    assert [
+        *("cloudflow", "login", "--profile", "emulator", "--base-url", f"{url}/v2"),
+        *("--authorize-url", f"{url}/oauth/authorize", "--token-url", f"{url}/oauth/token"),
+        *("--client-id", "cloudflow-cli"),
+    ] == login.split()
+    assert "  cloudflow whoami --profile emulator --check" == who
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_serves_until_a_signal(
     start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals

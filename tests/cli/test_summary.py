@@ -6,10 +6,10 @@ import io
 
 import pytest
 
-from cloudflow_async._core.errors import CloudFlowError, NotFoundError, TransportError
+from cloudflow_async._core.errors import NotFoundError
 from cloudflow_async._core.fan_out import FanOutReport, ListReport
 from cloudflow_async.cli.output import Output
-from cloudflow_async.cli.summary import problem, stopped, summary
+from cloudflow_async.cli.summary import stopped, summary
 from cloudflow_async.cli.tally import Tally
 
 from .test_tally import Clock
@@ -76,24 +76,6 @@ def test_names_cannot_touch_the_terminal() -> None:
 
     assert "\\u001b[2J  404" in summary(tally, _output())
     assert "(1 \\u0007)" in summary(tally, _output())
-
-
-@pytest.mark.parametrize(
-    ("error", "told"),
-    [
-        (NotFoundError("...", status=404), "404"),
-        (NotFoundError("...", status=404, server_message="Gone."), "404: Gone"),
-        (
-            TransportError("GET /pipelines/{pipeline_id}/executions: cannot connect (refused)."),
-            "cannot connect (refused)",
-        ),
-    ],
-)
-def test_a_problem_is_told_without_what_all_have_in_common(
-    error: CloudFlowError, told: str
-) -> None:
-    """Method and path are the same in every line."""
-    assert told == problem(error)
 
 
 def test_a_stopped_export_is_one_line() -> None:

@@ -35,7 +35,7 @@ _NOBODY = "Nobody is logged in:"
 _NOT_REFRESHABLE = (
     "The access token has expired or was refused, and the server gave no refresh token with it."
 )
-_HOW = "call login() of this OAuth2Auth, or run `cloudflow login`."
+_HOW = "run `cloudflow login`, or call login() of this OAuth2Auth."
 
 
 class Refresher(Protocol):

@@ -559,7 +559,7 @@ async def test_a_login_replaces_everything(make: Make, endpoint: Endpoint) -> No
 async def test_a_login_counts_at_once(make: Make, endpoint: Endpoint) -> None:
     """Although a call failed for the lack of one a moment before, and its token is refused now."""
     source = make(MemoryTokenStore())
-    with pytest.raises(ReauthenticationRequiredError, match="Nobody is logged in: call login"):
+    with pytest.raises(ReauthenticationRequiredError, match="Nobody is logged in: run `cloudflow login"):
         await source.token()
     await source.replace(endpoint.token())
 
