@@ -154,7 +154,8 @@ async def test_nothing_in_the_store_asks_for_a_login(make: Make, tmp_path: Path)
     """With the names of what logs in; and looking leaves nothing on the disk."""
     source = make(FileTokenStore(tmp_path / "cloudflow" / "token.json"))
     with pytest.raises(
-        ReauthenticationRequiredError, match=r"Nobody is logged in.*login\(\).*`cloudflow login`"
+        ReauthenticationRequiredError,
+        match=r"Nobody is logged in: run `cloudflow login`, or .*login\(\)",
     ):
         await source.token()
 
@@ -559,7 +560,9 @@ async def test_a_login_replaces_everything(make: Make, endpoint: Endpoint) -> No
 async def test_a_login_counts_at_once(make: Make, endpoint: Endpoint) -> None:
     """Although a call failed for the lack of one a moment before, and its token is refused now."""
     source = make(MemoryTokenStore())
-    with pytest.raises(ReauthenticationRequiredError, match="Nobody is logged in: run `cloudflow login"):
+    with pytest.raises(
+        ReauthenticationRequiredError, match="Nobody is logged in: run `cloudflow login"
+    ):
         await source.token()
     await source.replace(endpoint.token())
 
