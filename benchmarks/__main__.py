@@ -6,7 +6,7 @@ import argparse
 import importlib.metadata
 import platform
 
-from benchmarks import calls, decode, herd, imports
+from benchmarks import calls, decode, herd, imports, webhooks
 
 
 def main() -> None:
@@ -20,6 +20,7 @@ def main() -> None:
     print(imports.run(rounds=5 if quick else 15), end="\n\n")
     print(calls.run(rounds=3 if quick else 9, calls=200 if quick else 600), end="\n\n")
     print(decode.run(11 if quick else 101), end="\n\n")
+    print(webhooks.run(11 if quick else 101), end="\n\n")
     print(herd.run(300), herd.run(1000), sep="\n\n")
 
 

@@ -46,6 +46,7 @@ from ._core.errors import (
     TokenRequestError,
     TransportError,
     UnexpectedRedirectError,
+    WebhookPayloadError,
     WebhookVerificationError,
     WrongLoopError,
 )
@@ -64,9 +65,36 @@ from ._core.messages import (
 from ._core.paging import Page, Pages
 from ._core.retry import RetryPolicy
 from ._core.version import VERSION as __version__  # noqa: N811 - the usual name
+from ._core.webhooks import (
+    DedupeStore,
+    Delivery,
+    DeliveryHeaders,
+    EventData,
+    MemoryDedupeStore,
+    SecretEncoding,
+    StandardWebhooks,
+    WebhookEvent,
+    WebhookHeaders,
+    WebhookKey,
+    WebhookScheme,
+    sign_webhook,
+)
 from .cloudflow.analytics import MetricPoint, MetricValues, WorkflowMetrics
 from .cloudflow.client import CloudFlow
+from .cloudflow.events import (
+    PipelineCompleted,
+    PipelineEvent,
+    PipelineEventData,
+    PipelineFailed,
+    WorkflowCompleted,
+    WorkflowEvent,
+    WorkflowEventData,
+    WorkflowFailed,
+    WorkflowStarted,
+    verify_webhook,
+)
 from .cloudflow.pipelines import Execution, ExecutionStatus
+from .cloudflow.router import WebhookRouter
 from .cloudflow.webhooks import Webhook
 from .cloudflow.workflows import (
     CreatedWorkflow,
@@ -104,7 +132,11 @@ __all__ = [
     "CrossOriginError",
     "DeadlineExceededError",
     "DecodeError",
+    "DedupeStore",
+    "Delivery",
+    "DeliveryHeaders",
     "DriftError",
+    "EventData",
     "Execution",
     "ExecutionStatus",
     "FanOut",
@@ -121,6 +153,7 @@ __all__ = [
     "ListReport",
     "LocalLimiter",
     "LoginError",
+    "MemoryDedupeStore",
     "MemoryTokenStore",
     "MetricPoint",
     "MetricValues",
@@ -134,6 +167,10 @@ __all__ = [
     "PaginationError",
     "PermissionDeniedError",
     "Permit",
+    "PipelineCompleted",
+    "PipelineEvent",
+    "PipelineEventData",
+    "PipelineFailed",
     "RateLimitSeen",
     "RateLimitStatus",
     "RateLimitedError",
@@ -145,8 +182,10 @@ __all__ = [
     "ResponseTooLargeError",
     "RetryPolicy",
     "ScheduleTrigger",
+    "SecretEncoding",
     "SendEmailStep",
     "ServerError",
+    "StandardWebhooks",
     "Statistics",
     "StatusError",
     "Step",
@@ -163,13 +202,26 @@ __all__ = [
     "Unset",
     "UpdatedWorkflow",
     "Webhook",
+    "WebhookEvent",
+    "WebhookHeaders",
+    "WebhookKey",
+    "WebhookPayloadError",
+    "WebhookRouter",
+    "WebhookScheme",
     "WebhookTrigger",
     "WebhookVerificationError",
     "Workflow",
+    "WorkflowCompleted",
+    "WorkflowEvent",
+    "WorkflowEventData",
+    "WorkflowFailed",
     "WorkflowMetrics",
     "WorkflowRunMetrics",
+    "WorkflowStarted",
     "WorkflowStatus",
     "WorkflowSummary",
     "WrongLoopError",
     "__version__",
+    "sign_webhook",
+    "verify_webhook",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks import calls, decode, herd, imports
+from benchmarks import calls, decode, herd, imports, webhooks
 
 
 def test_calls() -> None:
@@ -27,3 +27,8 @@ def test_herd() -> None:
 def test_imports() -> None:
     """Importing is measured in an interpreter of its own."""
     assert "from cloudflow_async import CloudFlow" in imports.run(rounds=1)
+
+
+def test_webhooks() -> None:
+    """Verifying is measured against what is installed to compare it with."""
+    assert "ours, into a typed event" in webhooks.run(1)

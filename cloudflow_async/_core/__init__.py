@@ -14,6 +14,7 @@ The files, in the order in which a request travels:
     server_clock        ... with its times translated into ours,
     limits              ... and by our own bucket
     transport       one exchange over a pooled connection; all client sockets are here
+    webhooks/       deliveries: signed, verified, routed
     retry           whether and when to try again: a decision, never a sleep
     wire            status, headers and bytes become an answer or an error
     codec           JSON becomes attrs objects: what is read by which hook

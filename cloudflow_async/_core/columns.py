@@ -308,5 +308,11 @@ def _twin(cls: type[Any], names: list[str]) -> type[Any]:
     if cls.__weakrefoffset__:  # Python 3.11 switches no object to such a class
         raise TypeError(f"declare {cls.__name__} with slots and with weakref_slot=False")
     return attrs.make_class(
-        cls.__name__, [*names, "extra"], slots=True, weakref_slot=False, eq=False, repr=False
+        cls.__name__,
+        [*names, "extra"],
+        bases=cls.__bases__,
+        slots=True,
+        weakref_slot=False,
+        eq=False,
+        repr=False,
     )

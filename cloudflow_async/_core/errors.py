@@ -30,6 +30,7 @@
     ├── ClientClosedError               the client was closed
     ├── WrongLoopError                  the client belongs to another, running event loop
     └── WebhookVerificationError        a delivery that cannot be trusted
+        └── WebhookPayloadError         ... or that can, but is no event
 
 Beside it two warnings: `CredentialWarning`, of which `InsecureKeyFileWarning` is one.
 
@@ -379,3 +380,7 @@ class WrongLoopError(CloudFlowError):
 
 class WebhookVerificationError(CloudFlowError):
     """A webhook delivery cannot be trusted, or is not a delivery."""
+
+
+class WebhookPayloadError(WebhookVerificationError):
+    """A webhook delivery is signed and in time, but its body is no event."""
