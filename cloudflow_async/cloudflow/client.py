@@ -20,7 +20,8 @@ from cloudflow_async._core.session import Options
 from cloudflow_async._core.transport import LARGEST_BODY
 
 from .analytics import Analytics
-from .pipelines import Pipelines
+from .pipelines import Execution, Pipelines
+from .waiting import Waits
 from .webhooks import Webhooks
 from .workflows import Workflows
 
@@ -107,6 +108,7 @@ class CloudFlow(Client):
         allow_insecure_http: bool = False,
     ) -> None:
         place = _choose(api_key, auth, profile, base_url)
+        self._waits = Waits[Execution]()
         super().__init__(
             place.auth,
             base_url=place.base_url,
@@ -129,9 +131,22 @@ class CloudFlow(Client):
     def _use(self, options: Options) -> None:
         super()._use(options)
         self.workflows = Workflows(self._session, options)
-        self.pipelines = Pipelines(self._session, options)
+        self.pipelines = Pipelines(self._session, options, self._waits)
         self.analytics = Analytics(self._session, options)
         self.webhooks = Webhooks(self._session, options)
+
+    async def close(self) -> None:
+        """Close the pool; idempotent.
+
+        Calls that wait, and waits for executions, end at once with `ClientClosedError`; calls on
+        the wire have 5 seconds.  A view made by `with_options` closes nothing.
+
+        Raises:
+            WrongLoopError: It is in use on another event loop that still runs.
+        """
+        if self._owns_session:
+            self._waits.close()
+        await super().close()
 
 
 @attrs.frozen

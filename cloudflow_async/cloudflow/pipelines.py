@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 import attrs
@@ -14,6 +15,9 @@ from cloudflow_async._core.fields import unknown_fields
 from cloudflow_async._core.messages import Json
 from cloudflow_async._core.paging import Pages
 from cloudflow_async._core.resource import Resource
+from cloudflow_async._core.session import Options, Session
+
+from .waiting import LONGEST_PAUSE, Router, Waits
 
 _EXECUTIONS: Final = "/pipelines/{pipeline_id}/executions"
 
@@ -66,6 +70,12 @@ class Pipelines(Resource):
 
     The API has neither a list of pipelines nor a single execution: ids come from elsewhere.
     """
+
+    def __init__(
+        self, session: Session, options: Options, waits: Waits[Execution] | None = None
+    ) -> None:
+        super().__init__(session, options)
+        self._waits = Waits() if waits is None else waits
 
     def executions(
         self,
@@ -156,4 +166,59 @@ class Pipelines(Resource):
             concurrency=concurrency,
             on_error=on_error,
             on_progress=on_progress,
+        )
+
+    async def wait_for_execution(
+        self,
+        pipeline_id: str,
+        execution_id: str,
+        *,
+        timeout: float | None = None,
+        router: Router | None = None,
+        poll: float = LONGEST_PAUSE,
+    ) -> Execution:
+        """Wait until an execution has ended, and return it: its status is not ``running`` then.
+
+        The API has no single execution, so the history is looked at again and again (List Pipeline
+        Executions).  All who wait for executions of one pipeline share these looks, with the
+        options of the client, or view of it, that waited first.  A thousand waiters for one
+        execution cost no more requests than one; many executions cost a page for each hundred of
+        them that run, and about a request for each end.  A look waits for the rate limit like any
+        call, and sends one request at a time; one that fails in a way that passes is made up for
+        by the next.
+
+        An execution that is not at either end of the history is looked for on all its pages, but
+        rarely: it may not have begun.  That goes on until `timeout`; with None, forever.
+
+        Cancelling it, or leaving it in any other way, ends the looks when nobody else waits.
+
+        Args:
+            pipeline_id: Which.
+            execution_id: Which of its executions.
+            timeout: Most seconds to wait; None: no bound.  The `deadline` of the client bounds
+                each request, not the wait.
+            router: A `WebhookRouter`: a delivery that names this execution as completed or failed
+                is followed by a look at once.  Deliveries can get lost, so that looks go on beside
+                it, at the pace of `poll` from the beginning.
+            poll: Longest pause between two looks in seconds, at least 1, to which the pauses grow
+                from 1; of several waiters the smallest counts.
+
+        Raises:
+            DeadlineExceededError: `timeout` passed; the message tells whether it was seen.
+            NotFoundError: There is no such pipeline.
+            ClientClosedError: The client was closed, before or meanwhile.
+            CloudFlowError: A look failed in another way that would repeat itself.
+            InvalidArgumentError: An argument is out of range.
+        """
+        open_list = partial(self.executions, pipeline_id, prefetch=0)
+        # A bad id is refused here, before anything is sent.
+        open_list()
+        self._session.bind()
+        return await self._waits.wait(
+            pipeline_id,
+            execution_id,
+            open_list,
+            timeout=timeout,
+            router=router,
+            longest_pause=poll,
         )

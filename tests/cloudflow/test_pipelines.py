@@ -6,7 +6,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from cloudflow_async import CloudFlow, InvalidArgumentError, NotFoundError
+from cloudflow_async import (
+    ClientClosedError,
+    CloudFlow,
+    ExecutionStatus,
+    InvalidArgumentError,
+    NotFoundError,
+)
 from cloudflow_async.emulator import Emulator
 
 
@@ -75,3 +81,42 @@ def test_fan_out_with_bad_filters() -> None:
             ["pipe_4x9k2m"],
             start_date=datetime(2026, 1, 1),  # noqa: DTZ001 - the point
         )
+
+
+async def test_waiting_for_an_execution(cf: CloudFlow, emulator: Emulator) -> None:
+    """One that has ended is returned after one request, whole."""
+    pipeline_id = emulator.add_pipeline("pipe_4x9k2m")
+    [failed] = emulator.add_executions(pipeline_id, 1, status="failed")
+    emulator.add_executions(pipeline_id, 50)
+
+    execution = await cf.pipelines.wait_for_execution(pipeline_id, failed, timeout=5)
+
+    assert (failed, pipeline_id, ExecutionStatus.FAILED) == (
+        execution.id,
+        execution.pipeline_id,
+        execution.status,
+    )
+    assert execution.completed_at is not None
+    assert 1 == len(emulator.requests)
+
+
+async def test_waiting_in_an_unknown_pipeline(cf: CloudFlow) -> None:
+    """There is nothing to wait for."""
+    with pytest.raises(NotFoundError, match="pipe_unknown"):
+        await cf.pipelines.wait_for_execution("pipe_unknown", "exec_7m3k9x2p")
+
+
+async def test_waiting_with_an_id_that_is_no_segment(cf: CloudFlow, emulator: Emulator) -> None:
+    """It is refused before anything is sent."""
+    with pytest.raises(InvalidArgumentError, match="pipeline_id"):
+        await cf.pipelines.wait_for_execution("..", "exec_7m3k9x2p")
+
+    assert [] == emulator.requests
+
+
+async def test_waiting_with_a_closed_client(cf: CloudFlow) -> None:
+    """It is refused as every call is."""
+    await cf.close()
+
+    with pytest.raises(ClientClosedError):
+        await cf.pipelines.wait_for_execution("pipe_4x9k2m", "exec_7m3k9x2p")
