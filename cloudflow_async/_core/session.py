@@ -250,9 +250,9 @@ class Session:
         try:
             reply = await self._exchange(call)
             seen = read_rate_limit(reply)
+            call.date = seen.date
         finally:
             self._limiter.observe(call.permit, seen)
-        call.date = seen.date
         return read(call.request, reply, call.attempts, call.signed)
 
     async def _sign(self, call: _Call, permit: Permit) -> Mapping[str, str]:

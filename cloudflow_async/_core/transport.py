@@ -23,7 +23,7 @@ import select
 import ssl
 import time
 from collections.abc import Mapping
-from typing import Any, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol
 
 import aiohttp
 from aiohttp.connector import Connection
@@ -46,8 +46,6 @@ LARGEST_BODY = 16 * 1024 * 1024
 LARGEST_ERROR_BODY = 64 * 1024
 """Bytes of an error's body that are read."""
 
-_Proxy: TypeAlias = "dict[str, Any]"
-"""Arguments of a request; empty: it goes straight to the server."""
 
 _CONNECT_SHARE = 0.8
 _LONGEST_CONNECT = 10.0
@@ -177,6 +175,7 @@ class AiohttpTransport:
     ) -> Reply:
         begun = time.perf_counter()
         connect = min(_LONGEST_CONNECT, timeout * _CONNECT_SHARE)
+        proxy = self._proxy or _Proxy()
         exchange = http.request(
             request.method,
             URL(self._base_url + request.target, encoded=True),
@@ -184,7 +183,8 @@ class AiohttpTransport:
             data=request.body,
             allow_redirects=False,
             timeout=aiohttp.ClientTimeout(total=None, connect=connect),
-            **(self._proxy or {}),
+            proxy=proxy.url,
+            proxy_headers=proxy.headers,
         )
         del headers  # as above: a cancellation keeps this frame too
         async with exchange as answer:
@@ -222,6 +222,15 @@ class AiohttpTransport:
         )
 
 
+class _Proxy(NamedTuple):
+    """How the environment wants a server to be reached."""
+
+    url: URL | None = None
+    """None: directly."""
+
+    headers: Mapping[str, str] | None = None
+
+
 class _Connector(aiohttp.TCPConnector):
     """A pool that reuses no connection on which the server wrote something unasked."""
 
@@ -252,13 +261,12 @@ def _is_readable(descriptor: int) -> bool:
 
 
 def _find_proxy(base_url: str) -> _Proxy:
-    """Return how the environment wants a server to be reached; this may read a file."""
+    """Ask the environment for the proxy of a server; this may read a file."""
     try:
-        proxy, auth = get_env_proxy_for_url(URL(base_url))
+        url, auth = get_env_proxy_for_url(URL(base_url))
     except LookupError:
-        return {}
-    headers = None if auth is None else {"Proxy-Authorization": auth.encode()}
-    return {"proxy": proxy, "proxy_headers": headers}
+        return _Proxy()
+    return _Proxy(url, None if auth is None else {"Proxy-Authorization": auth.encode()})
 
 
 async def _read(answer: aiohttp.ClientResponse, largest: int) -> bytes:
