@@ -2,7 +2,10 @@
 
 It is a second, independent reading of the document: it shares no code with the client, so that
 the two check each other.  A request travels `connections` > `app` > `routes` > `cloudflow`, which
-reads it with `queries` and `bodies`, works on `state`, and answers with `shapes`.
+reads it with `queries` and `bodies`, works on `state`, and answers with `shapes`.  What happens
+without a request is on the `agenda`: `runs` end, and events travel `dispatch` > `signing` >
+`targets` > `sending`, which leaves its traces in `deliveries`.  People look at all of that through
+`inspection`, which leaves no traces at all.
 
 Example:
     ```python
@@ -18,9 +21,21 @@ Example:
 
 from __future__ import annotations
 
+from .clients import OAuthClient
+from .deliveries import DeliveryAttempt, RecordedDelivery
+from .delivery_faults import DeliveryFault
 from .faults import Fault
 from .ledger import RecordedRequest
 from .limits import EmulatorLimits
 from .server import Emulator
 
-__all__ = ["Emulator", "EmulatorLimits", "Fault", "RecordedRequest"]
+__all__ = [
+    "DeliveryAttempt",
+    "DeliveryFault",
+    "Emulator",
+    "EmulatorLimits",
+    "Fault",
+    "OAuthClient",
+    "RecordedDelivery",
+    "RecordedRequest",
+]

@@ -13,14 +13,17 @@ from typing import TYPE_CHECKING
 import attrs
 from aiohttp import web
 
+from .agenda import Agenda
 from .authentication import Authenticator, missing_scope
 from .chance import letters, seeded
 from .clients import ClientBook
 from .cloudflow import Call
-from .connections import Connection, NoAnswer
+from .connections import Connection, NoAnswer, read_body
+from .dispatch import Dispatcher
 from .faults import Fault, FaultPlan
 from .guards import is_own_host, is_own_origin
 from .identities import DEFAULT_ACCOUNT, Identity
+from .inspection import Inspection
 from .jwts import JwtVerifier
 from .keys import KeyRing
 from .ledger import Ledger, RecordedRequest
@@ -28,12 +31,24 @@ from .limits import RateLimiter, Verdict
 from .oauth import AuthorizationServer, OAuthCall
 from .problems import Problem, Reply, rate_limited
 from .responses import make_response, response_headers, send_part, spoil
-from .routes import PREFIX, Match, find_route, is_for_authorization_server, match_path
+from .routes import (
+    PREFIX,
+    Match,
+    find_route,
+    is_for_authorization_server,
+    is_for_inspection,
+    match_path,
+)
+from .runs import Runs
 from .state import State
+from .targets import Targets
 from .tokens import TokenBook
 
 if TYPE_CHECKING:
     from .server import Emulator
+
+_INSPECTION_ID = "req_inspection"
+"""All looks at the inspection page share it: one of the others would change those to come."""
 
 
 @attrs.define(kw_only=True)
@@ -69,6 +84,7 @@ class App:
         clock: Returns Unix seconds.
         seed: What chance follows from.
         limiter: The budgets.
+        targets: Where webhooks may be delivered.
         retry_after_header: Whether a 429 carries `Retry-After`.
         allow_remote: Whether other addresses than loopback ones are served.
     """
@@ -80,6 +96,7 @@ class App:
         clock: Callable[[], float],
         seed: int,
         limiter: RateLimiter,
+        targets: Targets,
         retry_after_header: bool,
         allow_remote: bool,
     ) -> None:
@@ -93,11 +110,16 @@ class App:
         self.state: State = State(clock, seed)
         self.faults: FaultPlan = FaultPlan(seed)
         self.ledger: Ledger = Ledger()
+        self.agenda: Agenda = Agenda(clock)
+        self.dispatcher: Dispatcher = Dispatcher(clock, seed, self.agenda, targets)
+        self.runs: Runs = Runs(clock, self.agenda, self.dispatcher.publish)
+        self._inspection: Inspection = Inspection(self.ledger, self.dispatcher)
         self.port = 0
         self._emulator = emulator
         self._clock = clock
         self._seed = seed
         self._limiter = limiter
+        self._targets = targets
         self._retry_after_header = retry_after_header
         self._allow_remote = allow_remote
         self._request_ids = seeded(seed, "requests")
@@ -109,6 +131,21 @@ class App:
         if name not in self._accounts:
             self._accounts[name] = State(self._clock, self._seed, name)
         return self._accounts[name]
+
+    def start(self, port: int) -> None:
+        """Begin to do on the running loop what happens without a request: runs and deliveries."""
+        self.port = self._targets.own_port = port
+        self.agenda.start()
+        self.dispatcher.start()
+
+    async def stop(self, patience: float) -> None:
+        """End deliveries that are on their way; what is still to be done waits for a start.
+
+        Args:
+            patience: Seconds to wait for their end.
+        """
+        self.agenda.stop()
+        await self.dispatcher.stop(patience)
 
     def add_token(
         self, scopes: Iterable[str], *, subject: str, expires_in: float, account: str
@@ -122,6 +159,9 @@ class App:
         """Begin again at the seed; credentials that were issued keep working."""
         for state in list(self._accounts.values()):
             state.clear()
+        self.agenda.clear()
+        self.runs.clear()
+        self.dispatcher.clear()
         self.faults.clear()
         self.ledger.clear()
         self._limiter.reset()
@@ -129,9 +169,12 @@ class App:
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request, or end its connection."""
+        if is_for_inspection(_path(request)):
+            return await self._inspect(request)
+        self.agenda.catch_up()
         visit = self._arrive(request)
         try:
-            self._guard(request)
+            self._guard(request, remote=self._allow_remote)
             await self._read_body(visit)
             self._count(visit)
         except Problem as problem:
@@ -160,7 +203,7 @@ class App:
         return response
 
     def _arrive(self, request: web.BaseRequest) -> _Visit:
-        path = request.raw_path.partition("?")[0]
+        path = _path(request)
         match = match_path(path)
         request_id = self._new_request_id()
         caller = None if is_for_authorization_server(path) else self._identify(request)
@@ -193,24 +236,38 @@ class App:
         except Problem as problem:
             return problem
 
-    def _guard(self, request: web.BaseRequest) -> None:
+    async def _inspect(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer people who look at what happened; nothing of that becomes part of it."""
+        try:
+            self._guard(request, remote=False)
+            reply = self._inspection.handle(request, await read_body(request))
+            refused = False
+        except Problem as problem:
+            reply = problem.reply(_INSPECTION_ID)
+            refused = True
+        headers = response_headers(
+            now=self._clock(), request_id=_INSPECTION_ID, verdict=None, retry_after=False
+        )
+        response = make_response(reply, headers)
+        if refused:
+            # What follows on this connection may be the rest of the body.
+            response.force_close()
+        return response
+
+    def _guard(self, request: web.BaseRequest, *, remote: bool) -> None:
         hosts = request.headers.getall("Host", [])
-        if len(hosts) != 1 or not is_own_host(hosts[0], self.port, remote=self._allow_remote):
+        if len(hosts) != 1 or not is_own_host(hosts[0], self.port, remote=remote):
             raise Problem(403, "The Host header does not name this server")
         for origin in request.headers.getall("Origin", []):
-            if not is_own_origin(origin, self.port, remote=self._allow_remote):
+            if not is_own_origin(origin, self.port, remote=remote):
                 raise Problem(403, "Requests from other origins are not accepted")
 
     async def _read_body(self, visit: _Visit) -> None:
         """Read the body without judging it: first comes the counting."""
         try:
-            await _continue_if_expected(visit.request)
-            visit.body = await visit.request.read()
-        except web.HTTPRequestEntityTooLarge:
-            visit.unreadable = Problem(413)
-        except web.RequestPayloadError:
-            message = "Request body cannot be decoded"
-            visit.unreadable = Problem(400, message, code="invalid_json")
+            visit.body = await read_body(visit.request)
+        except Problem as problem:
+            visit.unreadable = problem
         self.ledger.note(visit.number, body=visit.body)
 
     def _count(self, visit: _Visit) -> None:
@@ -237,7 +294,7 @@ class App:
         route = find_route(visit.request.method, visit.match)
         if not visit.caller.allows(route.scope):
             raise missing_scope(visit.caller, route.scope)
-        return route.answer(_call(visit, self.account(visit.caller.account)))
+        return route.answer(_call(visit, self.account(visit.caller.account), self.runs))
 
     def _authorize(self, visit: _Visit) -> Reply:
         """Hand a request to the authorization server."""
@@ -304,10 +361,16 @@ def _fault_routes(visit: _Visit) -> tuple[str | None, ...]:
     return (visit.match.template if visit.match else None, visit.path.removeprefix(PREFIX))
 
 
-def _call(visit: _Visit, state: State) -> Call:
+def _path(request: web.BaseRequest) -> str:
+    """Return the path as on the wire."""
+    return request.raw_path.partition("?")[0]
+
+
+def _call(visit: _Visit, state: State, runs: Runs) -> Call:
     request = visit.request
     return Call(
         state=state,
+        runs=runs,
         path=visit.match.parameters if visit.match else {},
         query=request.query,
         body=_readable(visit),
@@ -321,10 +384,3 @@ def _readable(visit: _Visit) -> bytes:
     if visit.unreadable is not None:
         raise visit.unreadable
     return visit.body
-
-
-async def _continue_if_expected(request: web.BaseRequest) -> None:
-    if request.headers.get("Expect", "").lower() == "100-continue":
-        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        # The interim answer is no part of the real one, whose size aiohttp goes by.
-        request.writer.output_size = 0

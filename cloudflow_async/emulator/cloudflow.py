@@ -9,6 +9,7 @@ import attrs
 
 from . import analytics, bodies, queries, shapes
 from .problems import Problem, Reply, not_found
+from .runs import Runs
 from .state import Pipeline, State, Webhook, Workflow, numbered
 
 EXECUTION_STATUSES = ("running", "completed", "failed")
@@ -20,6 +21,7 @@ class Call:
     """A request that was let in: who asks is settled, what is asked is not yet checked."""
 
     state: State
+    runs: Runs
     path: Mapping[str, str]
     """Path parameters, decoded."""
 
@@ -131,7 +133,8 @@ def create_webhook(call: Call) -> Reply:
         created_at=call.state.now,
     )
     for other in list(call.state.webhooks.values()):
-        if other.url == webhook.url and set(other.events) == set(webhook.events):
+        same = other.url == webhook.url and set(other.events) == set(webhook.events)
+        if same and other.active:
             raise Problem(409, "A webhook with this url and these events already exists")
     call.state.webhooks[webhook.id] = webhook
     return Reply(status=201, body=shapes.created_webhook(webhook))
@@ -141,13 +144,13 @@ def trigger_workflow(call: Call) -> Reply:
     """Answer `POST /webhooks/{workflow_id}/trigger`, the path of a `webhook_url`.
 
     The document shows the URL and no more.  Any JSON will do as a body, or none at all; the run
-    is over at once and shows in the metrics.
+    begins now, shows in the metrics and in the history of the workflow's pipeline, and those who
+    registered for its events get them.
     """
     workflow = call.workflow()
     if workflow.trigger["type"] != "webhook":
         raise not_found("Webhook trigger of workflow", workflow.id)
     if call.body:
         call.json()
-    run = call.state.add_run(workflow, started_at=call.state.now)
-    body = {"workflow_id": workflow.id, "execution_id": run.id, "status": "running"}
-    return Reply(status=202, body=body)
+    run = call.runs.start(call.state, workflow)
+    return Reply(status=202, body=shapes.workflow_event(workflow, run))

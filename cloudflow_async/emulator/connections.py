@@ -9,6 +9,8 @@ from typing import Any, cast
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
+from .problems import Problem
+
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 Refuse = Callable[[web.BaseRequest, int], web.StreamResponse]
 
@@ -105,3 +107,26 @@ class ConnectionServer(web.Server):
             await asyncio.wait(list(self.tasks), timeout=patience)
         # Transports say goodbye to their sockets in a callback of their own.
         await asyncio.sleep(0)
+
+
+async def read_body(request: web.BaseRequest) -> bytes:
+    """Return the body after decompression.
+
+    Raises:
+        Problem: It is too large, or cannot be decompressed; what is left of it is still to come.
+    """
+    await _continue_if_expected(request)
+    try:
+        return await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        raise Problem(413) from None
+    except web.RequestPayloadError:
+        message = "Request body cannot be decoded"
+        raise Problem(400, message, code="invalid_json") from None
+
+
+async def _continue_if_expected(request: web.BaseRequest) -> None:
+    if request.headers.get("Expect", "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        # The interim answer is no part of the real one, whose size aiohttp goes by.
+        request.writer.output_size = 0

@@ -35,6 +35,22 @@ def is_own_origin(origin: str, port: int, *, remote: bool = False) -> bool:
     return bool(separator) and scheme == "http" and is_own_host(host, port, remote=remote)
 
 
+def is_loopback_peer(address: str | None) -> bool:
+    """Tell whether a connection comes from this machine.
+
+    Args:
+        address: Of the peer; None: not known.
+    """
+    try:
+        peer = ipaddress.ip_address(address or "")
+    except ValueError:
+        return False
+    if isinstance(peer, ipaddress.IPv6Address):
+        # How a socket for both families shows 127.0.0.1.
+        return (peer.ipv4_mapped or peer).is_loopback
+    return peer.is_loopback
+
+
 def check_listening_host(host: str, *, allow_remote: bool) -> None:
     """Refuse to listen where other machines could connect.
 

@@ -55,6 +55,10 @@ METADATA_PATH = "/.well-known/oauth-authorization-server"
 AUTHORIZATION_PATHS = (AUTHORIZE_PATH, TOKEN_PATH, METADATA_PATH)
 """What the authorization server answers; in the document it is a host of its own."""
 
+INSPECTION_PATH = "/_emulator"
+REDELIVERY_PATH = "/_emulator/redeliver"
+"""What people use to see what happened; nothing that a client would find at the service."""
+
 TEMPLATES = tuple(dict.fromkeys(route.template for route in ROUTES))
 """All templates, once each."""
 
@@ -84,6 +88,11 @@ def match_path(path: str) -> Match | None:
 def is_for_authorization_server(path: str) -> bool:
     """Tell whether a path as on the wire leads to the authorization server."""
     return path.startswith(("/oauth/", "/.well-known/"))
+
+
+def is_for_inspection(path: str) -> bool:
+    """Tell whether a path as on the wire leads to the inspection page."""
+    return path == INSPECTION_PATH or path.startswith(INSPECTION_PATH + "/")
 
 
 def find_route(method: str, match: Match | None) -> Route:

@@ -13,13 +13,16 @@ from aiohttp import web
 from .app import App
 from .clients import BUILT_IN, OAuthClient
 from .connections import ConnectionServer
+from .deliveries import RecordedDelivery
+from .delivery_faults import DeliveryFault
 from .faults import Fault
 from .guards import check_listening_host
 from .identities import DEFAULT_ACCOUNT, SCOPES
 from .ledger import RecordedRequest
 from .limits import EmulatorLimits, LimitsMode, RateLimiter
-from .routes import AUTHORIZE_PATH, PREFIX, TEMPLATES, TOKEN_PATH
+from .routes import AUTHORIZE_PATH, INSPECTION_PATH, PREFIX, TEMPLATES, TOKEN_PATH
 from .staging import Staging
+from .targets import Reach, Targets
 
 _PATIENCE = 0.1
 """Seconds that requests in flight get to end when the emulator stops."""
@@ -44,10 +47,13 @@ class Emulator(Staging):
         host: Address to listen on.
         port: Port to listen on; 0 takes a free one.
         allow_remote: Whether to listen on other addresses than 127.0.0.1 and ::1.
+        allow_webhooks_to: Where events are delivered: `loopback` addresses, `private` and
+            `public` ones.  Never to the emulator itself, and never to link-local addresses such
+            as 169.254.169.254; what is refused is recorded as a failed attempt.
 
     Raises:
         ValueError: An address that other machines could reach without `allow_remote`, or an
-            unknown `limits_mode`.
+            unknown `limits_mode` or member of `allow_webhooks_to`.
     """
 
     def __init__(  # noqa: PLR0913 - each is an option of its own, all have a default
@@ -62,6 +68,7 @@ class Emulator(Staging):
         host: str = "127.0.0.1",
         port: int = 0,
         allow_remote: bool = False,
+        allow_webhooks_to: Iterable[Reach] = ("loopback",),
     ) -> None:
         check_listening_host(host, allow_remote=allow_remote)
         limiter = RateLimiter(
@@ -74,10 +81,11 @@ class Emulator(Staging):
             clock=clock or time.time,
             seed=seed,
             limiter=limiter,
+            targets=Targets(allow_webhooks_to),
             retry_after_header=retry_after_header,
             allow_remote=allow_remote,
         )
-        super().__init__(self._app.state)
+        super().__init__(self._app.state, self._app.runs, self._app.dispatcher.publish)
         self._host = host
         self._wanted_port = port
         self._running: tuple[web.ServerRunner, ConnectionServer] | None = None
@@ -117,18 +125,20 @@ class Emulator(Staging):
             except BaseException:
                 await runner.cleanup()
                 raise
-            self._app.port = runner.addresses[0][1]
+            self._app.start(runner.addresses[0][1])
             self._running = runner, server
 
     async def stop(self) -> None:
-        """Free the port and end all connections, requests in flight included.
+        """Free the port and end all connections, requests and deliveries in flight included.
 
-        Does nothing when it is stopped.  State and ledger stay, so that they can be looked at.
+        Does nothing when it is stopped.  State and ledger stay, so that they can be looked at;
+        what is due meanwhile is done after the next start.
         """
         async with self._changing:
             if self._running is None:
                 return
             (runner, server), self._running = self._running, None
+            await self._app.stop(_PATIENCE)
             await runner.cleanup()
             await server.end(_PATIENCE)
 
@@ -188,7 +198,7 @@ class Emulator(Staging):
 
         The emulator itself is the stage of the account `default`; any other name makes a new one.
         """
-        return Staging(self._app.account(name))
+        return Staging(self._app.account(name), self._app.runs, self._app.dispatcher.publish)
 
     @property
     def issuer(self) -> str:
@@ -216,6 +226,15 @@ class Emulator(Staging):
             RuntimeError: The emulator is not running.
         """
         return self.issuer + TOKEN_PATH
+
+    @property
+    def inspection_url(self) -> str:
+        """Where a browser on this machine shows requests and deliveries, and delivers again.
+
+        Raises:
+            RuntimeError: The emulator is not running.
+        """
+        return self.issuer + INSPECTION_PATH
 
     @property
     def client_id(self) -> str:
@@ -309,12 +328,49 @@ class Emulator(Staging):
         """The ledger: everything that arrived since the last reset, in order of arrival."""
         return self._app.ledger.entries()
 
-    def inject(self, fault: Fault) -> None:
+    @property
+    def deliveries(self) -> list[RecordedDelivery]:
+        """Every event that was delivered, or is to be, since the last reset, oldest first.
+
+        They are those of all accounts.
+        """
+        return self._app.dispatcher.recorded()
+
+    def redeliver(self, delivery_id: str) -> None:
+        """Deliver an event once more, now, with the same `webhook-id`.
+
+        When that fails, the schedule of attempts begins anew.
+
+        Raises:
+            KeyError: No such delivery.
+        """
+        self._app.dispatcher.redeliver(delivery_id)
+
+    async def wait_for_deliveries(self, *, retries: bool = False, timeout: float = 10.0) -> None:
+        """Wait until all runs have ended and nothing is left to deliver.
+
+        After turning a clock by hand, this does first what has become due by that.
+
+        Args:
+            retries: Whether to wait for attempts, too, that follow later because earlier ones
+                failed: up to 28 hours on the emulator's clock.
+            timeout: Seconds, on the emulator's event loop.
+
+        Raises:
+            TimeoutError: It took longer; a clock that stands still lets no run end.
+            RuntimeError: The emulator is not running, or was stopped meanwhile.
+        """
+        await self._app.dispatcher.settle(retries=retries, timeout=timeout)
+
+    def inject(self, fault: Fault | DeliveryFault) -> None:
         """Put a fault on duty, after those that are.
 
         Raises:
             ValueError: Its route is a template that does not exist.
         """
+        if isinstance(fault, DeliveryFault):
+            self._app.dispatcher.faults.add(fault)
+            return
         if fault.route is not None and "{" in fault.route and fault.route not in TEMPLATES:
             raise ValueError(f"no route {fault.route}; there are {', '.join(TEMPLATES)}")
         self._app.faults.add(fault)
@@ -322,9 +378,12 @@ class Emulator(Staging):
     def clear_faults(self) -> None:
         """Take all faults off duty."""
         self._app.faults.clear()
+        self._app.dispatcher.faults.clear()
 
     def reset(self) -> None:
-        """Forget state, ledger, faults and spent budgets; what comes next repeats from the seed.
+        """Forget state, ledger, deliveries, faults and spent budgets.
+
+        What comes next repeats from the seed; what is being delivered is broken off.
 
         That goes for all accounts.  Keys, tokens, clients and registered public keys stay.
         """

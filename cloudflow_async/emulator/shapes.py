@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 from .queries import PageWanted
@@ -103,15 +104,57 @@ def created_webhook(webhook: Webhook) -> JsonObject:
     }
 
 
+def event_body(event: str, now: float, data: JsonObject) -> bytes:
+    """Return what is delivered ("Webhook Payload Example").
+
+    Raises:
+        ValueError: `data` is not JSON.
+    """
+    payload = {"event": event, "timestamp": format_timestamp(now), "data": data}
+    try:
+        return json.dumps(payload, separators=(",", ":"), allow_nan=False).encode()
+    except TypeError as error:
+        raise ValueError(f"data is not JSON: {error}") from None
+
+
+def workflow_event(workflow: Workflow, run: Run) -> JsonObject:
+    """Return the `data` of a `workflow.` event; a run that has not ended has no figures yet."""
+    data = {"workflow_id": workflow.id, "execution_id": run.id, "status": run.status}
+    if run.status == "running":
+        return data
+    return {**data, "duration_ms": run.duration_ms, "records_processed": run.records_processed}
+
+
+def pipeline_event(execution: Execution) -> JsonObject:
+    """Return the `data` of a `pipeline.` event; the document shows none."""
+    return {
+        "pipeline_id": execution.pipeline_id,
+        "execution_id": execution.id,
+        "status": execution.status,
+        "duration_ms": execution.duration_ms,
+        "records_processed": execution.records_processed,
+        "records_failed": execution.records_failed,
+    }
+
+
 def success_rate(runs: Sequence[Run]) -> float:
-    """Return the percentage of completed runs, with one decimal; 0.0 when there was none."""
-    completed = sum(run.status == "completed" for run in runs)
-    return round(100 * completed / len(runs), 1) if runs else 0.0
+    """Return the percentage of completed ones among the runs that ended, with one decimal.
+
+    0.0 when none has ended.
+    """
+    ended = _ended(runs)
+    completed = sum(run.status == "completed" for run in ended)
+    return round(100 * completed / len(ended), 1) if ended else 0.0
 
 
 def average_duration(runs: Sequence[Run]) -> int:
-    """Return the mean duration in milliseconds; 0 when there was no run."""
-    return round(sum(run.duration_ms for run in runs) / len(runs)) if runs else 0
+    """Return the mean duration in milliseconds of the runs that ended; 0 when none has."""
+    ended = _ended(runs)
+    return round(sum(run.duration_ms for run in ended) / len(ended)) if ended else 0
+
+
+def _ended(runs: Sequence[Run]) -> list[Run]:
+    return [run for run in runs if run.status != "running"]
 
 
 def _lifetime_metrics(runs: Sequence[Run]) -> JsonObject:

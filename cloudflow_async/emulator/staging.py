@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from . import history
 from .bodies import WORKFLOW_STATUSES, read_new_workflow
 from .cloudflow import EXECUTION_STATUSES
 from .problems import Problem
+from .runs import RUN_STATUSES, Runs
 from .state import Pipeline, State, Workflow
 from .timestamps import unix_seconds
 
@@ -21,11 +22,18 @@ _LONGEST_EXECUTION = 600
 """Seconds; made-up executions began at least so long ago, so that they can have ended."""
 
 
+RunStatus: TypeAlias = Literal["completed", "failed"]
+Publish: TypeAlias = Callable[[State, str, dict[str, Any]], list[str]]
+"""Takes account, event and data, and returns the ids of the deliveries."""
+
+
 class Staging:
     """What tests arrange before, and while, a client looks."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, runs: Runs, publish: Publish) -> None:
         self._state = state
+        self._runs = runs
+        self._publish = publish
 
     def add_workflow(
         self,
@@ -108,6 +116,68 @@ class Staging:
             error=error,
         )
 
+    def plan_runs(
+        self, workflow_id: str, *, seconds: float | None = None, status: RunStatus = "completed"
+    ) -> None:
+        """Say how runs go on that are triggered from now on.
+
+        Args:
+            workflow_id: Of an existing workflow.
+            seconds: How long they take, on the emulator's clock; None: a moment, made up;
+                `math.inf`: until `end_run()`.
+            status: `completed` or `failed`.
+
+        Raises:
+            KeyError: No such workflow.
+            ValueError: An unknown status, or a negative time.
+        """
+        _check_status(status, RUN_STATUSES)
+        if seconds is not None and not seconds >= 0:
+            raise ValueError(f"seconds must be 0 or more, not {seconds}")
+        workflow = self._state.workflows[workflow_id]
+        workflow.run_seconds, workflow.run_status = seconds, status
+
+    def end_run(self, execution_id: str, *, status: RunStatus = "completed") -> None:
+        """End a run that was triggered, now.
+
+        Args:
+            execution_id: What the answer to the trigger says.
+            status: `completed` or `failed`.
+
+        Raises:
+            KeyError: No run of that id is under way.
+            ValueError: An unknown status.
+        """
+        _check_status(status, RUN_STATUSES)
+        self._runs.end(self._state, execution_id, status)
+
+    def pipeline_of(self, workflow_id: str) -> str:
+        """Return the id of the pipeline in whose history the runs of a workflow appear.
+
+        Each workflow has one of its own, made when it is first asked for or needed.  It has the
+        runs that were triggered, under the `execution_id` of the trigger's answer.
+
+        Raises:
+            KeyError: No such workflow.
+        """
+        return self._state.pipeline_of(self._state.workflows[workflow_id]).id
+
+    def emit(self, event: str, data: dict[str, Any], *, times: int = 1) -> list[str]:
+        """Deliver an event to the account's webhooks, and return the ids of the deliveries.
+
+        A documented event goes to those that are registered for it, any other to all.
+
+        Args:
+            event: Such as `workflow.failed`.
+            data: What the payload has as `data`.
+            times: How often; each time it is a delivery of its own.
+
+        Raises:
+            ValueError: `data` is not JSON, or more than 1 MiB of it.
+        """
+        ids = [self._publish(self._state, event, data) for _ in range(times)]
+        return [one for each in ids for one in each]
+
     def add_pipeline(self, id: str | None = None) -> str:
         """Create a pipeline without executions and return its id; None makes up a new one."""
         return self._state.add_pipeline(id).id
@@ -185,7 +255,7 @@ class Staging:
         started_at: datetime | float | None = None,
         **figures: Any,
     ) -> list[str]:
-        _check_status(status, ("completed", "failed"))
+        _check_status(status, RUN_STATUSES)
         add = self._state.add_run
         instants = _instants(count, started_at, last=self._state.now)
         return [add(workflow, started_at=at, status=status, **figures).id for at in instants]

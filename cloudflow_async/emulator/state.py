@@ -16,22 +16,28 @@ JsonObject = dict[str, Any]
 
 _T = TypeVar("_T")
 
+_DEFAULT_ERROR = "Step 'step_1' failed"
 
-@attrs.frozen(kw_only=True)
+
+@attrs.define(kw_only=True)
 class Run:
-    """One run of a workflow, over and done with."""
+    """One run of a workflow."""
 
     id: str
     started_at: int
     """Unix seconds."""
 
     status: str
-    """`completed` or `failed`."""
+    """`running`, `completed` or `failed`."""
 
     duration_ms: int
+    """0 while it runs."""
+
     records_processed: int
+    """0 while it runs."""
+
     error: str | None = None
-    """What went wrong; None for a completed run."""
+    """What went wrong; None for a run that has not failed."""
 
 
 @attrs.define(kw_only=True)
@@ -52,6 +58,15 @@ class Workflow:
 
     runs: list[Run] = attrs.Factory(list)
     """In the order in which they were added."""
+
+    run_seconds: float | None = None
+    """How long runs take that are triggered; None: a moment, made up."""
+
+    run_status: str = "completed"
+    """How they end."""
+
+    pipeline_id: str | None = None
+    """In whose history they appear; None before the first of them."""
 
 
 @attrs.frozen(kw_only=True)
@@ -93,7 +108,7 @@ class Pipeline:
         return self.executions[::-1]
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True, eq=False)
 class Webhook:
     """A registered webhook."""
 
@@ -103,6 +118,9 @@ class Webhook:
     secret: str | None = attrs.field(repr=False)
     created_at: int
     """Unix seconds."""
+
+    active: bool = True
+    """Whether it gets events; not any more when its receiver has said that it is gone."""
 
 
 class State:
@@ -119,6 +137,9 @@ class State:
     ) -> None:
         self._clock = clock
         self._seed = seed
+        self.account: str = account
+        """Its name."""
+
         self._suffix = "" if account == DEFAULT_ACCOUNT else f":{account}"
         self.clear()
 
@@ -187,10 +208,35 @@ class State:
             status=status,
             duration_ms=_or(duration_ms, self.chance.randint(800, 6000)),
             records_processed=_or(records_processed, self.chance.randint(0, 2000)),
-            error=_or(error, "Step 'step_1' failed") if status == "failed" else None,
+            error=_or(error, _DEFAULT_ERROR) if status == "failed" else None,
         )
         workflow.runs.append(run)
         return run
+
+    def start_run(self, workflow: Workflow) -> Run:
+        """Record a run that begins now and has not ended."""
+        run = Run(
+            id=self.new_id("exec_"),
+            started_at=self.now,
+            status="running",
+            duration_ms=0,
+            records_processed=0,
+        )
+        workflow.runs.append(run)
+        return run
+
+    def end_run(self, run: Run, *, status: str, duration_ms: int) -> None:
+        """Record the end of a run; its records are made up."""
+        run.status = status
+        run.duration_ms = duration_ms
+        run.records_processed = self.chance.randint(0, 2000)
+        run.error = _DEFAULT_ERROR if status == "failed" else None
+
+    def pipeline_of(self, workflow: Workflow) -> Pipeline:
+        """Return the pipeline in whose history the runs of a workflow appear; it is made now."""
+        if workflow.pipeline_id is None:
+            workflow.pipeline_id = self.add_pipeline().id
+        return self.pipelines[workflow.pipeline_id]
 
     def add_pipeline(self, id: str | None = None) -> Pipeline:
         """Create a pipeline without executions."""
@@ -203,6 +249,7 @@ class State:
         pipeline: Pipeline,
         *,
         started_at: int,
+        id: str | None = None,
         status: str = "completed",
         duration_ms: int | None = None,
         records_processed: int | None = None,
@@ -211,25 +258,45 @@ class State:
         """Record an execution; what is not given is made up, and follows from the status."""
         duration = _or(duration_ms, self.chance.randint(5, 600) * 1000)
         processed = _or(records_processed, self.chance.randint(100, 20_000))
-        lost = processed // 4 if status == "failed" else self.chance.randint(0, 3)
+        lost = self._lost(status, processed)
         running = status == "running"
         execution = Execution(
-            id=self.new_id("exec_"),
+            id=id or self.new_id("exec_"),
             pipeline_id=pipeline.id,
             status=status,
             started_at=started_at,
             completed_at=None if running else started_at + duration // 1000,
             duration_ms=None if running else duration,
             records_processed=processed,
-            records_failed=_or(records_failed, min(lost, processed)),
+            records_failed=_or(records_failed, lost),
         )
         pipeline.add(execution)
         return execution
+
+    def end_execution(self, pipeline: Pipeline, run: Run) -> Execution | None:
+        """Record in the history of a pipeline that a run has ended; None: it is not there."""
+        # The newest are the last.
+        for index, execution in reversed(list(enumerate(pipeline.executions))):
+            if execution.id == run.id:
+                pipeline.executions[index] = attrs.evolve(
+                    execution,
+                    status=run.status,
+                    completed_at=self.now,
+                    duration_ms=run.duration_ms,
+                    records_processed=run.records_processed,
+                    records_failed=self._lost(run.status, run.records_processed),
+                )
+                return pipeline.executions[index]
+        return None
 
     def delete_executions(self, pipeline: Pipeline, ids: Iterable[str]) -> None:
         """Remove executions by id; ids that are not there are ignored."""
         gone = set(ids)
         pipeline.executions = [one for one in pipeline.executions if one.id not in gone]
+
+    def _lost(self, status: str, processed: int) -> int:
+        lost = processed // 4 if status == "failed" else self.chance.randint(0, 3)
+        return min(lost, processed)
 
 
 def numbered(steps: list[JsonObject]) -> list[JsonObject]:

@@ -271,6 +271,7 @@ async def test_a_trigger_runs_the_workflow_and_shows_in_every_metric(
     clock.now += 60
     triggered = await api("POST", f"/webhooks/{identifier}/trigger", json={"any": "json"})
     silent = await api("POST", f"/webhooks/{identifier}/trigger")
+    clock.now += 1
     row = (await api("GET", "/workflows")).json["data"][0]
     details = (await api("GET", f"/workflows/{identifier}")).json
     metrics = (await api("GET", f"/analytics/workflows/{identifier}?period=1h")).json
@@ -332,3 +333,15 @@ async def test_a_webhook_is_registered_once(api: Api) -> None:
     assert first.json == {**HOOK, "id": first.json["id"], "created_at": "2026-01-24T12:00:00Z"}
     assert again.error == (409, "duplicate_resource", None)
     assert other.status == 201
+
+
+async def test_a_webhook_that_was_given_up_can_be_registered_anew(
+    api: Api, emulator: Emulator
+) -> None:
+    """It is another one then."""
+    first = await api("POST", "/webhooks", json=HOOK)
+    emulator._app.state.webhooks[first.json["id"]].active = False
+    second = await api("POST", "/webhooks", json=HOOK)
+
+    assert second.status == 201
+    assert first.json["id"] != second.json["id"]

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from cloudflow_async.emulator.guards import check_listening_host, is_own_host, is_own_origin
+from cloudflow_async.emulator.guards import (
+    check_listening_host,
+    is_loopback_peer,
+    is_own_host,
+    is_own_origin,
+)
 
 
 @pytest.mark.parametrize(
@@ -82,3 +87,24 @@ def test_listening_beyond_loopback_needs_a_word(host: str) -> None:
 
     with pytest.raises(ValueError, match="allow_remote=True"):
         check_listening_host(host, allow_remote=False)
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("127.0.0.1", True),
+        ("127.8.9.10", True),
+        ("::1", True),
+        ("::ffff:127.0.0.1", True),
+        ("::ffff:10.0.0.7", False),
+        ("10.0.0.7", False),
+        ("0.0.0.0", False),  # noqa: S104 - an address to refuse
+        ("fe80::1", False),
+        ("localhost", False),
+        ("", False),
+        (None, False),
+    ],
+)
+def test_this_machine_is_known_by_its_address(address: str | None, *, expected: bool) -> None:
+    """In either family, and as a socket for both shows it; what is not known is elsewhere."""
+    assert is_loopback_peer(address) is expected

@@ -12,7 +12,9 @@ import aiohttp
 import pytest
 
 from cloudflow_async.emulator import Emulator, Fault
+from cloudflow_async.emulator.state import Webhook
 from tests.emulator.conftest import Api, Clock, until
+from tests.emulator.receiver import Receiver
 
 
 def open_files() -> int:
@@ -156,6 +158,40 @@ async def test_starting_and_stopping_leaks_nothing() -> None:
         await once()
 
     assert open_files() == before
+
+
+@pytest.mark.slow
+async def test_starting_and_stopping_with_deliveries_leaks_nothing() -> None:
+    """Fifty times, with one that was made, one that is on its way and one that comes later."""
+
+    async def never(_request: object) -> None:
+        await asyncio.sleep(3600)
+
+    async def once() -> None:
+        async with Receiver(204, 500, never) as receiver, Emulator() as emulator:
+            state = emulator._app.state
+            state.webhooks["hook_1"] = Webhook(
+                id="hook_1", url=receiver.url, events=(), secret=None, created_at=0
+            )
+            for number in range(1, 4):
+                emulator.emit("test", {})
+                await until(lambda number=number: len(receiver.received) == number)
+
+    await once()
+    before, tasks = open_files(), len(asyncio.all_tasks())
+    begun = time.monotonic()
+    for _ in range(50):
+        await once()
+
+    assert open_files() == before
+    assert len(asyncio.all_tasks()) == tasks
+    assert time.monotonic() - begun < 50 * 2
+
+
+async def test_where_webhooks_may_go_is_checked_at_construction() -> None:
+    """The words for it are few."""
+    with pytest.raises(ValueError, match="not to intranet"):
+        Emulator(allow_webhooks_to=["intranet"])  # type: ignore[list-item]  # the point
 
 
 async def test_the_key_follows_from_the_seed() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ from cloudflow_async.emulator import Emulator
 from cloudflow_async.emulator.queries import PageWanted
 from cloudflow_async.emulator.shapes import (
     average_duration,
+    event_body,
     execution_row,
     page,
     success_rate,
@@ -163,6 +165,27 @@ def test_lifetime_metrics_follow_from_all_runs() -> None:
 def test_rates_without_runs_are_zero() -> None:
     """There is nothing to divide by."""
     assert (success_rate([]), average_duration([])) == (0.0, 0)
+
+
+def test_rates_are_those_of_the_runs_that_ended() -> None:
+    """One that is under way has neither succeeded nor failed, but it counts as a run."""
+    state = State(Clock(), 0)
+    workflow = state.add_workflow(name="w", trigger=WEBHOOK, steps=[])
+    state.add_run(workflow, started_at=NOON, duration_ms=1000)
+    state.start_run(workflow)
+    metrics = workflow_details(workflow)["metrics"]
+
+    assert (metrics["total_runs"], metrics["success_rate"]) == (2, 100.0)
+    assert metrics["avg_duration_ms"] == 1000
+
+
+def test_a_payload_is_the_documents_own(document: Callable[[str], Any]) -> None:
+    """The names in their order; the time in whole seconds."""
+    sample = document("webhook_payload.json")
+    body = event_body(sample["event"], 1_769_251_500.9, sample["data"])
+
+    assert json.loads(body) == sample
+    assert list(json.loads(body)) == list(sample)
 
 
 def test_the_error_rate_is_in_percent() -> None:

@@ -84,6 +84,22 @@ def test_a_failed_run_has_an_error_and_a_completed_one_has_none() -> None:
     assert completed.error is None
 
 
+def test_a_run_has_its_figures_when_it_has_ended() -> None:
+    """They are made up, except for the time."""
+    state = State(Clock(), 0)
+    workflow = state.add_workflow(name="w", trigger={"type": "webhook"}, steps=[])
+    runs = [state.start_run(workflow) for _ in range(3)]
+    for run, status in zip(runs, ("completed", "failed"), strict=False):
+        state.end_run(run, status=status, duration_ms=70)
+
+    assert workflow.runs == runs
+    assert [run.status for run in runs] == ["completed", "failed", "running"]
+    assert [run.duration_ms for run in runs] == [70, 70, 0]
+    assert [run.error for run in runs] == [None, "Step 'step_1' failed", None]
+    assert 0 <= runs[0].records_processed <= 2000
+    assert runs[2].records_processed == 0
+
+
 def test_steps_are_numbered_unless_they_have_an_id() -> None:
     """So a list of steps from an answer can be sent back."""
     steps = numbered([{"type": "a"}, {"type": "b", "id": "mine"}, {"type": "c"}])

@@ -15,6 +15,7 @@ from cloudflow_async import CloudFlow
 from cloudflow_async._core.auth.oauth2 import OAuth2Auth
 from cloudflow_async.emulator import Emulator
 from tests.browser import Page, chromium
+from tests.contrast import SMALLEST, lowest_contrast
 from tests.emulator.oauth_flow import OAuthFlow, answer_in, oauth_flow
 
 pytestmark = pytest.mark.slow
@@ -22,28 +23,7 @@ pytestmark = pytest.mark.slow
 PHONE, DESK = 375, 1024
 """Widths in CSS pixels."""
 
-SMALLEST_CONTRAST = 4.5
-"""Between text and what is behind it (WCAG 2.2, 1.4.3)."""
-
-CONTRASTS = """(() => {
-  const numbers = (colour) => colour.match(/[0-9.]+/g).map(Number);
-  const light = (colour) => {
-    const [r, g, b] = numbers(colour).map((part) => part / 255)
-      .map((part) => part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  };
-  const behind = (element) => {
-    const colour = getComputedStyle(element).backgroundColor;
-    return numbers(colour)[3] === 0 ? behind(element.parentElement) : colour;
-  };
-  return [...document.querySelectorAll('h1, p, strong, code, li, label, input, button')]
-    .filter((element) => element.type !== 'hidden')
-    .map((element) => {
-      const [low, high] = [light(getComputedStyle(element).color), light(behind(element))]
-        .sort((one, other) => one - other);
-      return (high + 0.05) / (low + 0.05);
-    });
-})()"""
+TEXTS = "h1, p, strong, code, li, label, input, button"
 
 
 @attrs.frozen
@@ -234,7 +214,7 @@ async def test_every_page_fits_and_can_be_read(visit: Visit, tmp_path: Path, kin
     for width, dark in itertools.product([PHONE, DESK], [False, True]):
         await visit.page.show_as(width=width, height=900, dark=dark)
         await visit.page.screenshot(tmp_path / f"{kind}-{width}-{'dark' if dark else 'light'}.png")
-        contrasts = await visit.page.evaluate(CONTRASTS)
+        contrast = await lowest_contrast(visit.page, TEXTS)
 
         assert await visit.page.overflow() == 0
-        assert min(contrasts) >= SMALLEST_CONTRAST
+        assert contrast >= SMALLEST
