@@ -17,7 +17,9 @@ from aiohttp import web
 
 from cloudflow_async import ClientClosedError, CloudFlow, OAuth2Auth
 from cloudflow_async.emulator import Emulator, Fault
+from tests.asgi_server import serving
 from tests.browser import chromium
+from tests.deliveries import SECRET, SignedDelivery, delivery
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -37,6 +39,14 @@ PRINTED = {
         ),
     ],
     "list_and_page": ["collected: 25", "first page: 10 of 25", "rows 21 to 25"],
+    "webhook_end_to_end": [
+        "handler: workflow.completed",
+        "handler: workflow.started",
+        "sender: pipeline.completed delivered, answers [204]",
+        "sender: workflow.completed delivered, answers ['lost', 204, 204]",
+        "sender: workflow.started delivered, answers [204]",
+        "waited for: completed",
+    ],
     "worker": [
         "active: done",
         (
@@ -59,12 +69,16 @@ def test_script(name: str) -> None:
     )
 
     assert (0, "") == (done.returncode, done.stderr)
-    assert set() == set(PRINTED[name]) - set(done.stdout.splitlines())
+    assert [] == sorted(set(PRINTED[name]) - set(done.stdout.splitlines()))
+    # What is printed once in the list is printed once.
+    assert all(done.stdout.splitlines().count(line) == 1 for line in PRINTED[name])
 
 
 def test_all_examples_are_tested() -> None:
     """No example is left out here."""
-    assert {*PRINTED, "web_app", "web_login"} == {path.stem for path in EXAMPLES.glob("*.py")}
+    served = {"web_app", "web_login", "webhooks_aiohttp", "webhooks_fastapi"}
+
+    assert {*PRINTED, *served} == {path.stem for path in EXAMPLES.glob("*.py")}
 
 
 async def test_web_app() -> None:
@@ -252,6 +266,56 @@ async def test_web_login_demo() -> None:
             await visitor.get(answer.url)
 
     assert "Sign in as" in question
+
+
+async def test_webhooks_aiohttp(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each delivery is reported once, whatever else comes to that address."""
+    runner = web.AppRunner(load("webhooks_aiohttp").make_app(SECRET))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}/cloudflow-webhook"
+    failed, forged = delivery("workflow.failed"), delivery(secret="whsec_" + "A" * 32)
+    statuses = [
+        await post(url, sent)
+        for sent in (failed, failed, forged, delivery("workflow.started", id="msg_2"))
+    ]
+    await runner.cleanup()
+
+    assert [204, 204, 401, 204] == statuses
+    assert [
+        "workflow wf_8x7k2m9p: execution exec_9k3m7n2q failed",
+        "workflow.failed, happened 2026-01-24 10:45:00+00:00, delivered as msg_1",
+        "workflow.started, happened 2026-01-24 10:45:00+00:00, delivered as msg_2",
+    ] == capsys.readouterr().out.splitlines()
+
+
+async def test_webhooks_fastapi() -> None:
+    """Deliveries change what the app's own routes show, each one once."""
+    data = {"pipeline_id": "pipe_4x9k2m"}
+    completed, failed = (
+        delivery(f"pipeline.{end}", id=f"msg_{end}", data=data) for end in ("completed", "failed")
+    )
+    async with serving(load("webhooks_fastapi").make_app(SECRET)) as url:
+        hook = f"{url}/cloudflow-webhook"
+        statuses = [await post(hook, sent) for sent in (completed, failed, failed)]
+        async with aiohttp.ClientSession(url) as visitor:
+            async with visitor.get("/pipelines/pipe_4x9k2m") as answer:
+                ends = await answer.json()
+            async with visitor.get("/cloudflow-webhook") as answer:
+                got = answer.status
+
+    assert [204, 204, 204] == statuses
+    assert {"pipeline.completed": 1, "pipeline.failed": 1} == ends
+    assert 405 == got
+
+
+async def post(url: str, sent: SignedDelivery) -> int:
+    """Post a delivery as a sender does, who follows no redirect; return the status."""
+    async with (
+        aiohttp.ClientSession() as sender,
+        sender.post(url, data=sent.body, headers=sent.headers, allow_redirects=False) as answer,
+    ):
+        return answer.status
 
 
 def load(name: str) -> ModuleType:

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 import cloudflow_async
-from cloudflow_async import CloudFlow
+from cloudflow_async import CloudFlow, WebhookRouter
 from cloudflow_async.emulator import Emulator
 
 README = Path(__file__).parent.parent / "README.md"
@@ -54,7 +54,7 @@ def keys() -> tuple[bytes, bytes]:
 
 @pytest.fixture
 async def names(keys: tuple[bytes, bytes]) -> AsyncIterator[dict[str, Any]]:
-    """Return what the README's blocks refer to: a client, an emulator, pipelines, a key."""
+    """Return what the README's blocks refer to: a client, an emulator, pipelines, keys."""
     private_key, public_key = keys
     async with Emulator() as emulator:
         emulator.add_jwt_key(public_key, issuer="your-app-id")
@@ -66,6 +66,7 @@ async def names(keys: tuple[bytes, bytes]) -> AsyncIterator[dict[str, Any]]:
                 "emulator": emulator,
                 "pipeline_ids": pipeline_ids,
                 "private_key_pem": private_key,
+                "router": WebhookRouter("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
             }
 
 
