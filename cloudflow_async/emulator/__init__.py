@@ -2,10 +2,11 @@
 
 It is a second, independent reading of the document: it shares no code with the client, so that
 the two check each other.  A request travels `connections` > `app` > `routes` > `cloudflow`, which
-reads it with `queries` and `bodies`, works on `state`, and answers with `shapes`.  What happens
+reads it with `queries` and `bodies`, works on `state`, and answers with `shapes`.  Who asks is
+found out by `authentication`; tokens come from the authorization server, `oauth`.  What happens
 without a request is on the `agenda`: `runs` end, and events travel `dispatch` > `signing` >
-`targets` > `sending`, which leaves its traces in `deliveries`.  People look at all of that through
-`inspection`, which leaves no traces at all.
+`targets` > `sending`, which leaves its traces in `deliveries`.  People look at all of that
+through `inspection`, which leaves no traces at all.
 
 Example:
     ```python
