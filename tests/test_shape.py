@@ -23,10 +23,10 @@ _DEPENDENCIES = [Requirement(text) for text in _PROJECT["project"]["dependencies
 
 _IMPORT = """
 import json, os, sys, threading
-before = dict(os.environ)
+before, loaded = dict(os.environ), set(sys.modules)
 from cloudflow_async import CloudFlow
 print(json.dumps({
-    "modules": sorted(sys.modules),
+    "modules": sorted(set(sys.modules) - loaded),
     "environment_changed": before != dict(os.environ),
     "threads": threading.active_count(),
 }))

@@ -1,9 +1,11 @@
-"""The command ``cloudflow``: `export`, `emulator`, `login`, `logout`, `whoami` (extra ``cli``).
+"""The command ``cloudflow`` (extra ``cli``).
 
-A command travels `app` > `export`, `emulator` or `login`; an export goes on to `exporting`, which
-reads `inputs`, fills an `output`, shows `progress` and ends with a `summary`; a login goes on to
-`logging_in`, and the question who one is to `who`.  What costs time to import is imported by the
-command that needs it.
+A command travels `app` > `export`, `emulator`, `login`, `webhooks` or `trigger`, which say what it
+takes.  An export goes on to `exporting`, which reads `inputs`, fills an `output`, shows `progress`
+and ends with a `summary`; a login to `logging_in`, and the question who one is to `who`.  Of
+webhooks, `create` goes on to `registering`, `sign` and `verify` to `signing`, and `listen` to
+`listening`, where a `receiver` shows `event_lines` and may have a `forwarding`.  What costs time to
+import is imported by the command that needs it.
 """
 
 from __future__ import annotations

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError, UnknownOptionError, UnusedCliTokensError
 
 from cloudflow_async._core.version import VERSION
 
+from .bodies import NEVER_ARGUMENTS, names_a_secret
 from .console import MISUSED, CommandError, say
 from .emulator import emulator
 from .export import export
 from .login import login, logout, whoami
+from .trigger import trigger
 from .warned import warnings_told
+from .webhooks import webhooks
 
 app: App = App(
     name="cloudflow",
@@ -32,8 +34,8 @@ app.command(
 app.command(emulator, help_format="markdown")
 for command in (login, logout, whoami):
     app.command(command, help_format="markdown")
-
-_SECRET = re.compile("option: --[a-z-]*(secret|token|key|password|code)")
+app.command(webhooks)
+app.command(trigger, help_format="markdown", usage="Usage: cloudflow trigger [OPTIONS] WORKFLOW_ID")
 
 
 def run(arguments: Sequence[str] | None) -> int:
@@ -51,15 +53,22 @@ def run(arguments: Sequence[str] | None) -> int:
 
 
 def _mistake(error: CycloptsError) -> str:
+    text = _wording(error)
+    if isinstance(error, UnknownOptionError | UnusedCliTokensError):
+        given = error.root_input_tokens or ()
+        hint = f" {NEVER_ARGUMENTS}" if any(map(names_a_secret, given)) else ""
+        return text + hint
+    return text
+
+
+def _wording(error: CycloptsError) -> str:
     if isinstance(error, UnusedCliTokensError):
         # Not shown: it may be a secret, whose option was misspelled or is not there.
-        return "there is an argument too many: this command takes only options; see its --help."
+        return "there is an argument too many; --help tells what this command takes."
     text = str(error)
     for given in error.root_input_tokens or ():
         if given.startswith("--"):
             text = text.replace(given, given.partition("=")[0])
-    if isinstance(error, UnknownOptionError) and _SECRET.search(text):
-        text += " Secrets are never arguments, which all programs can see: see --help."
     return text
 
 

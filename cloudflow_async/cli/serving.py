@@ -36,7 +36,8 @@ async def _serve(emulator: Emulator, port: int) -> None:
         ) from error
     try:
         ids = emulator.seed_history(_PIPELINES)
-        print(_invitation(emulator, ids), flush=True)  # noqa: T201 - what the command is for
+        workflow_id = emulator.add_workflow(name="Nightly report", trigger={"type": "webhook"})
+        print(_invitation(emulator, ids, workflow_id), flush=True)  # noqa: T201 - what the command is for
         await asyncio.Event().wait()
     finally:
         await emulator.stop()
@@ -47,16 +48,18 @@ def _reason(error: OSError) -> str:
     return str(error) if error.errno is None else os.strerror(error.errno)
 
 
-def _invitation(emulator: Emulator, ids: list[str]) -> str:
+def _invitation(emulator: Emulator, ids: list[str], workflow_id: str) -> str:
     return f"""\
 CloudFlow emulator, until Ctrl-C
   base URL   {emulator.base_url}
   API key    {emulator.api_key}
   pipelines  {len(ids)}, such as {", ".join(ids[:3])}
+  inspection {emulator.inspection_url}
 
 Try it in another terminal:
   export CLOUDFLOW_API_KEY={emulator.api_key}
   cloudflow export --base-url {emulator.base_url} {" ".join(ids[:2])}
+  cloudflow trigger --base-url {emulator.base_url} {workflow_id}
 
 Or log in instead, as a person:
   cloudflow login --profile emulator --base-url {emulator.base_url} \\

@@ -47,7 +47,7 @@ def test_the_help_of_a_command_names_its_options(capsys: pytest.CaptureFixture[s
         (["export", "--api-key", "cf_live_1"], "Unknown option: --api-key."),
         (["export", "--key", "1"], "Unknown option: --key. Secrets are never arguments, which al"),
         (["--key=1"], 'Unknown command "--key". Available commands: export, emulator, login'),
-        (["emulator", "now"], "there is an argument too many: this command takes only options;"),
+        (["emulator", "now"], "there is an argument too many; --help tells what this"),
         (["emulator", "--port", "99999"], 'Invalid value "99999" for --port.'),
     ],
 )

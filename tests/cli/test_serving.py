@@ -19,7 +19,7 @@ def test_it_tells_how_to_log_in(start: Start) -> None:
     """As one command, which is copied as it is, and the one that shows that it worked."""
     server = start("emulator", "--port", "0")
     assert server.stdout is not None
-    said = "".join(server.stdout.readline() for _ in range(14))
+    said = "".join(server.stdout.readline() for _ in range(16))
     url = said.split()[6].removesuffix("/v2")
     login, who = said[said.index("  cloudflow login") :].replace("\\\n", "").splitlines()
 
@@ -38,13 +38,14 @@ def test_it_serves_until_a_signal(
     """The lines that it prints work as they are in another terminal, and it ends quietly."""
     server = start("emulator", "--port", "0", "--seed", "3", "--limits-mode", "fixed")
     assert server.stdout is not None
-    said = [server.stdout.readline().strip() for _ in range(8)]
-    export, command = said[6:8]
+    said = [server.stdout.readline().strip() for _ in range(10)]
+    export, command, trigger = said[7:10]
     name, _, key = export.removeprefix("export ").partition("=")
     monkeypatch.setenv(name, key)
 
     assert f"API key    {key}" == said[2]
     assert 0 == main(command.split()[1:])
+    assert 0 == main(trigger.split()[1:])
     assert (tmp_path / "executions.jsonl").stat().st_size > 0
 
     server.send_signal(number)
