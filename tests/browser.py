@@ -158,12 +158,20 @@ class Page:
         await self.call("Input.dispatchKeyEvent", type=down, text=pressed.text, **event)
         await self.call("Input.dispatchKeyEvent", type="keyUp", **event)
 
-    async def focused(self) -> Node | None:
-        """Return what has the keyboard's focus; None: the page as a whole."""
-        for node in await self.accessibility_tree():
-            if node.properties.get("focused") and node.role != "RootWebArea":
-                return node
-        return None
+    async def focused(self) -> Node:
+        """Wait until something has the keyboard's focus, and return it.
+
+        A page is shown before it gives the focus to what asks for it.
+        """
+
+        async def found() -> Node | None:
+            for node in await self.accessibility_tree():
+                if node.properties.get("focused") and node.role != "RootWebArea":
+                    return node
+            return None
+
+        node: Node = await self._poll(found, "the focus")
+        return node
 
     async def accessibility_tree(self) -> list[Node]:
         """Return what a screen reader is told, in the order of the document."""

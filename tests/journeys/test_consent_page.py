@@ -151,7 +151,6 @@ async def test_a_name_of_blanks_is_asked_for_again(visit: Visit) -> None:
     await visit.page.press("Enter")
 
     assert "Allow CloudFlow CLI" in text
-    assert focused is not None
     assert focused.name == "Sign in as"
     assert focused.properties["invalid"] == "true"
     assert "code" in await visit.arrival()
