@@ -9,7 +9,7 @@ _SHOWN = 4
 _SHORTEST_SHOWN = 16
 
 
-class Secret:
+class Secret:  # noqa: PLW1641 - a hash in a log would help to guess it
     """A credential: neither printed nor pickled; `reveal()` is the only way to its text."""
 
     __slots__ = ("_text",)
@@ -31,8 +31,6 @@ class Secret:
         if not isinstance(other, Secret):
             return NotImplemented
         return hmac.compare_digest(_bytes(self), _bytes(other))
-
-    __hash__ = None  # type: ignore[assignment]  # a hash in a log would help to guess it
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("A credential cannot be pickled; make it anew where it is needed.")

@@ -32,8 +32,9 @@ app.command(
     usage="Usage: cloudflow export [OPTIONS] [PIPELINE_IDS...]",
 )
 app.command(emulator, help_format="markdown")
-for command in (login, logout, whoami):
-    app.command(command, help_format="markdown")
+app.command(login, help_format="markdown")
+app.command(logout, help_format="markdown")
+app.command(whoami, help_format="markdown")
 app.command(webhooks)
 app.command(trigger, help_format="markdown", usage="Usage: cloudflow trigger [OPTIONS] WORKFLOW_ID")
 

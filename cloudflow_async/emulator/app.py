@@ -114,7 +114,7 @@ class App:
         self.dispatcher: Dispatcher = Dispatcher(clock, seed, self.agenda, targets)
         self.runs: Runs = Runs(clock, self.agenda, self.dispatcher.publish)
         self._inspection: Inspection = Inspection(self.ledger, self.dispatcher)
-        self.port = 0
+        self.port: int = 0
         self._emulator = emulator
         self._clock = clock
         self._seed = seed
@@ -134,7 +134,8 @@ class App:
 
     def start(self, port: int) -> None:
         """Begin to do on the running loop what happens without a request: runs and deliveries."""
-        self.port = self._targets.own_port = port
+        self.port = port
+        self._targets.own_port = port
         self.agenda.start()
         self.dispatcher.start()
 
