@@ -24,6 +24,7 @@ The files, in the order in which a request travels:
     messages        what travels: requests, replies, responses, as frozen values
     urls            base URLs, paths and queries, checked and encoded
     redaction       secrets hidden in text that a server wrote
+    arguments       what many ask of an argument
     secret          a string that does not show itself
     version         of this package
     errors          the tree of exceptions

@@ -40,6 +40,7 @@ their attributes: task queues move exceptions between processes.  None holds a c
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 
@@ -384,3 +385,12 @@ class WebhookVerificationError(CloudFlowError):
 
 class WebhookPayloadError(WebhookVerificationError):
     """A webhook delivery is signed and in time, but its body is no event."""
+
+
+def own(error: Exception) -> Exception:
+    """Return an error for one of several who get the same: raised, it grows by their tracebacks."""
+    try:
+        twin = copy.copy(error)
+    except Exception:  # noqa: BLE001 - not every exception of others can be made anew
+        return error
+    return twin.with_traceback(error.__traceback__)

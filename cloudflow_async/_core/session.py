@@ -17,6 +17,7 @@ from urllib.parse import urljoin
 
 import attrs
 
+from .arguments import is_number
 from .auth import Auth, Refusal, check_scope
 from .errors import (
     AuthenticationError,
@@ -70,11 +71,11 @@ class Options:
     """Whether a GET follows up to three redirects below the base URL; never elsewhere."""
 
     def __attrs_post_init__(self) -> None:
-        if not (_is_number(self.timeout) and self.timeout > 0):
+        if not (is_number(self.timeout) and self.timeout > 0):
             raise InvalidArgumentError("timeout must be more than 0 seconds.")
-        if self.deadline is not None and not (_is_number(self.deadline) and self.deadline > 0):
+        if self.deadline is not None and not (is_number(self.deadline) and self.deadline > 0):
             raise InvalidArgumentError("deadline must be more than 0 seconds, or None.")
-        if self.max_wait is not None and not (_is_number(self.max_wait) and self.max_wait >= 0):
+        if self.max_wait is not None and not (is_number(self.max_wait) and self.max_wait >= 0):
             raise InvalidArgumentError("max_wait must be at least 0 seconds, or None.")
 
 
@@ -466,10 +467,6 @@ def _counted(call: _Call, error: CloudFlowError) -> CloudFlowError:
     error.attempts = call.attempts
     error.may_have_been_applied = call.lost and call.request.method not in SAFE
     return error
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _creation_site() -> str:

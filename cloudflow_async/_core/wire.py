@@ -9,6 +9,7 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 
+from .arguments import is_number
 from .errors import (
     AuthenticationError,
     BadRequestError,
@@ -239,7 +240,7 @@ def _wait_of_header(reply: Reply) -> float | None:
 def _wait_of_json(value: Json) -> float | None:
     if isinstance(value, str):
         value = _number(value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if not (is_number(value) and math.isfinite(value)):
         return None
     return min(float(value), _LONGEST_WAIT) if value >= 0 else None
 

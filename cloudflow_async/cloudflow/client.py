@@ -28,8 +28,6 @@ from .workflows import Workflows
 if TYPE_CHECKING:
     import aiohttp
 
-__all__ = ["BASE_URL", "CloudFlow"]
-
 
 class CloudFlow(Client):
     """The client of the CloudFlow API: ``async with CloudFlow("cf_live_...") as cf``.

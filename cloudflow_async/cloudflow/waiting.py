@@ -10,7 +10,6 @@ execution share; it never raises into any of them.
 from __future__ import annotations
 
 import asyncio
-import copy
 import math
 import random
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -19,6 +18,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import attrs
 
+from cloudflow_async._core.arguments import is_number
 from cloudflow_async._core.errors import (
     ClientClosedError,
     CloudFlowError,
@@ -29,6 +29,7 @@ from cloudflow_async._core.errors import (
     StatusError,
     TokenRequestError,
     TransportError,
+    own,
 )
 from cloudflow_async._core.paging import Pages
 from cloudflow_async._core.retry import NEVER_RETRIED, TRANSIENT
@@ -328,18 +329,14 @@ def check_wait(execution_id: str, timeout: float | None, longest_pause: float) -
     """
     if not _is_id(execution_id):
         raise InvalidArgumentError(f"execution_id must be a str of 1 to {_LONGEST_ID} characters.")
-    if timeout is not None and not (_is_number(timeout) and timeout > 0):
+    if timeout is not None and not (is_number(timeout) and timeout > 0):
         raise InvalidArgumentError("timeout must be more than 0 seconds, or None.")
-    if not (_is_number(longest_pause) and _FIRST_PAUSE <= longest_pause < math.inf):
+    if not (is_number(longest_pause) and _FIRST_PAUSE <= longest_pause < math.inf):
         raise InvalidArgumentError(f"poll must be at least {_FIRST_PAUSE:g} second.")
 
 
 def _is_id(value: object) -> bool:
     return isinstance(value, str) and 1 <= len(value) <= _LONGEST_ID
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 @contextmanager
@@ -373,14 +370,5 @@ def _may_pass(error: CloudFlowError) -> bool:
 
 def _result(outcome: T | Exception) -> T:
     if isinstance(outcome, Exception):
-        raise _own(outcome)
+        raise own(outcome)
     return outcome
-
-
-def _own(error: Exception) -> Exception:
-    """Return an error for one waiter: raised, it grows by a traceback that others would see."""
-    try:
-        twin = copy.copy(error)
-    except Exception:  # noqa: BLE001 - not every exception of others can be made anew
-        return error
-    return twin.with_traceback(error.__traceback__)

@@ -90,3 +90,18 @@ def test_errors_of_credentials_keep_what_they_know() -> None:
     assert "access_denied" == login.error
     assert (503, "busy", True) == (request.status, request.error, request.retryable)
     assert "workflows:read" == scope.scope
+
+
+def test_each_of_several_gets_an_error_of_its_own() -> None:
+    """Equal in type, arguments and attributes; one that cannot be made anew is shared."""
+
+    class Stubborn(Exception):  # noqa: N818 - somebody else's
+        def __reduce__(self) -> str:
+            raise TypeError("no")
+
+    error, stubborn = errors.RateLimitedError("slow", retry_after=3.0), Stubborn()
+    twin = errors.own(error)
+
+    assert twin is not error
+    assert (type(error), error.args, vars(error)) == (type(twin), twin.args, vars(twin))
+    assert stubborn is errors.own(stubborn)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final, Literal, NoReturn, TypeAlias, cast
 
+from cloudflow_async._core.arguments import is_number
 from cloudflow_async._core.errors import (
     CredentialWarning,
     InvalidArgumentError,
@@ -176,12 +177,11 @@ def _check(source: ApiKeySource | str) -> ApiKeySource:
 def _instant(value: datetime | float) -> float:
     if isinstance(value, datetime) and value.utcoffset() is not None:
         return value.timestamp()
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not math.isfinite(cast(float, value)):
-        raise InvalidArgumentError(
-            "created_at is a datetime with a time zone, or a Unix time in seconds."
-        )
-    return float(cast(float, value))
+    if is_number(value) and math.isfinite(value):
+        return float(value)
+    raise InvalidArgumentError(
+        "created_at is a datetime with a time zone, or a Unix time in seconds."
+    )
 
 
 def _age(days: float) -> str:

@@ -17,6 +17,7 @@ from urllib.parse import parse_qs, quote, urlencode
 
 import attrs
 
+from cloudflow_async._core.arguments import is_number
 from cloudflow_async._core.errors import CrossOriginError, InvalidArgumentError, LoginError
 from cloudflow_async._core.secret import Secret
 from cloudflow_async._core.urls import check_oauth_url, origin
@@ -109,7 +110,7 @@ def _text(value: object) -> object:
 
 
 def _created_at(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if not (is_number(value) and math.isfinite(value)):
         raise InvalidArgumentError("created_at must be a Unix time in seconds.")
     return float(value)
 

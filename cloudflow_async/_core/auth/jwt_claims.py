@@ -9,6 +9,7 @@ from typing import Any, Final, cast
 
 import attrs
 
+from cloudflow_async._core.arguments import is_number
 from cloudflow_async._core.errors import InvalidArgumentError
 
 AUDIENCE: Final = "https://api.cloudflow.io"
@@ -32,8 +33,7 @@ def _check_text(_: object, attribute: attrs.Attribute[Any], value: object) -> No
 
 
 def _check_lifetime(_: object, __: attrs.Attribute[Any], value: object) -> None:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not _SHORTEST_LIFETIME < cast(float, value) <= LONGEST_LIFETIME:
+    if not (is_number(value) and _SHORTEST_LIFETIME < value <= LONGEST_LIFETIME):
         raise InvalidArgumentError(
             f"lifetime is more than {_SHORTEST_LIFETIME:.0f} and at most "
             f"{LONGEST_LIFETIME:.0f} seconds."

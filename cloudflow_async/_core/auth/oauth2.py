@@ -17,6 +17,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Final, NoReturn
 
+from cloudflow_async._core.arguments import is_number
 from cloudflow_async._core.errors import InvalidArgumentError, LoginError
 from cloudflow_async._core.messages import Request
 from cloudflow_async._core.secret import Secret
@@ -370,10 +371,6 @@ def _check_redirect_uri(redirect_uri: str | None) -> str | None:
 
 
 def _check_seconds(name: str, value: float) -> float:
-    if not (_is_number(value) and 0 < value < math.inf):
+    if not (is_number(value) and 0 < value < math.inf):
         raise InvalidArgumentError(f"{name} must be more than 0 seconds.")
     return value
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -21,6 +21,7 @@ from typing import Any, Final
 
 import attrs
 
+from cloudflow_async._core.arguments import is_number
 from cloudflow_async._core.errors import (
     CredentialError,
     CrossOriginError,
@@ -58,10 +59,8 @@ def _is_list_of_texts(value: object) -> bool:
     return isinstance(value, list) and all(map(_is_text, value))
 
 
-def _is_number(value: object) -> bool:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    return abs(value) < math.inf
+def _is_finite(value: object) -> bool:
+    return is_number(value) and abs(value) < math.inf
 
 
 def _is_day_or_instant(value: object) -> bool:
@@ -98,7 +97,7 @@ def _one_of(*words: str) -> _Check:
 
 _TEXT = _Check(_is_text, "a string that is not empty and has no control characters")
 _TEXTS = _Check(_is_list_of_texts, 'a list of strings, such as ["workflows:read"]')
-_NUMBER = _Check(_is_number, "a number")
+_NUMBER = _Check(_is_finite, "a number")
 _WHEN = _Check(_is_day_or_instant, "a date such as 2026-01-20, or a time with its zone")
 _TRUSTED_URL = _Check(
     _is_trusted_url,

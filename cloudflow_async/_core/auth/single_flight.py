@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import copy
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
 import attrs
 
-from cloudflow_async._core.errors import CloudFlowError, CredentialError, WrongLoopError
+from cloudflow_async._core.errors import CloudFlowError, CredentialError, WrongLoopError, own
 
 T = TypeVar("T")
 
@@ -84,7 +83,7 @@ class SingleFlight(Generic[T]):
         task = self._under_way()
         if task is None:
             if (failure := self._recent_failure()) is not None:
-                raise _own(failure.error)
+                raise own(failure.error)
             task = self._begin()
         await asyncio.wait([task])
         return _result(task)
@@ -156,13 +155,4 @@ def _result(task: asyncio.Task[T]) -> T:
     error = task.exception()
     if error is None:
         return task.result()
-    raise _own(error) if isinstance(error, Exception) else error
-
-
-def _own(error: Exception) -> Exception:
-    """Return an error for one caller: raised, it grows by a traceback that others would see."""
-    try:
-        twin = copy.copy(error)
-    except Exception:  # noqa: BLE001 - not every exception of others can be made anew
-        return error
-    return twin.with_traceback(error.__traceback__)
+    raise own(error) if isinstance(error, Exception) else error

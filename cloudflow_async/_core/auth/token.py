@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
-from typing import cast
 
 import attrs
 
+from cloudflow_async._core.arguments import is_number
 from cloudflow_async._core.errors import InvalidArgumentError
 from cloudflow_async._core.secret import Secret
 
@@ -46,8 +46,7 @@ def _instant(value: float | None) -> float | None:
 
 
 def _is_instant(value: object) -> bool:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return number and math.isfinite(cast(float, value))
+    return is_number(value) and math.isfinite(value)
 
 
 def _scopes(value: Iterable[str] | None) -> frozenset[str] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
+from cloudflow_async._core.arguments import is_number
 from cloudflow_async._core.errors import InvalidArgumentError
 
 from .headers import DeliveryHeaders, WebhookHeaders
@@ -109,7 +110,7 @@ def check_tolerance(tolerance: float) -> float:
     Raises:
         InvalidArgumentError: It is not a positive number of seconds.
     """
-    if not (_is_number(tolerance) and tolerance > 0):
+    if not (_is_instant(tolerance) and tolerance > 0):
         raise InvalidArgumentError("tolerance is a number of seconds above 0.")
     return tolerance
 
@@ -120,12 +121,10 @@ def check_time(name: str, value: float) -> float:
     Raises:
         InvalidArgumentError: It is not a number; datetimes have `timestamp()`.
     """
-    if not _is_number(value):
+    if not _is_instant(value):
         raise InvalidArgumentError(f"{name} is a Unix time in seconds, such as time.time() gives.")
     return value
 
 
-def _is_number(value: object) -> bool:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return False
-    return -_FARTHEST < value < _FARTHEST
+def _is_instant(value: object) -> bool:
+    return is_number(value) and -_FARTHEST < value < _FARTHEST

@@ -294,12 +294,12 @@ async def test_an_explicit_profile_stands_alone(
 ) -> None:
     """The environment is not asked; base URL and tier are the profile's."""
     monkeypatch.setenv("CLOUDFLOW_API_KEY", "cf_live_other")
-    config(PROFILE.format("work") + 'base_url = "https://work/v2/"\ntier = "enterprise"\n')
+    config(PROFILE.format("work") + 'base_url = "https://w/v2/"\ntier = "enterprise"\n')
     chain = AuthChain.default("work")
 
     assert HEADERS == await chain.sign(REQUEST)
     assert "profile work" == chain.chosen_name
-    assert ("https://work/v2", RateLimits.enterprise()) == (chain.base_url, chain.limits)
+    assert ("https://w/v2", RateLimits.enterprise()) == (chain.base_url, chain.limits)
     assert "https://x" == AuthChain.default("work", base_url="https://x").base_url
 
 
