@@ -1,12 +1,14 @@
 """A local server that behaves as the CloudFlow API document says, and breaks when asked to.
 
 It is a second, independent reading of the document: it shares no code with the client, so that
-the two check each other.  A request travels `connections` > `app` > `routes` > `cloudflow`, which
-reads it with `queries` and `bodies`, works on `state`, and answers with `shapes`.  Who asks is
-found out by `authentication`; tokens come from the authorization server, `oauth`.  What happens
-without a request is on the `agenda`: `runs` end, and events travel `dispatch` > `signing` >
-`targets` > `sending`, which leaves its traces in `deliveries`.  People look at all of that
-through `inspection`, which leaves no traces at all.
+the two check each other.  A request travels `connections` > `app` > `apis` > `routes` >
+`cloudflow`, which reads it with `queries` and `bodies`, works on `state`, and answers with
+`shapes`.  Who asks is found out by `authentication`; tokens come from the authorization server,
+`oauth`.  What happens without a request is on the `agenda`: `runs` end, and events travel
+`dispatch` > `signing` > `targets` > `sending`, which leaves its traces in `deliveries`.  People
+look at all of that through `inspection`, which leaves no traces at all.
+
+The TechFlow API is served beside it: what it has of its own stands in the folder `techflow`.
 
 Example:
     ```python

@@ -1,7 +1,7 @@
 """The way of one request: guards, budget, fault, credentials, endpoint.
 
-Every request goes through `App.handle()`, which reads from top to bottom in that order.  What an
-endpoint does stands in `cloudflow.py`; here is what all of them have in common.
+Every request goes through `App.handle()`, which reads from top to bottom in that order.  What
+the services do not have in common stands in `apis.py`.
 """
 
 from __future__ import annotations
@@ -10,14 +10,13 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-import attrs
 from aiohttp import web
 
 from .agenda import Agenda
-from .authentication import Authenticator, missing_scope
+from .apis import Api, AuthorizationApi, CloudFlowApi
+from .authentication import Authenticator
 from .chance import letters, seeded
 from .clients import ClientBook
-from .cloudflow import Call
 from .connections import Connection, NoAnswer, read_body
 from .dispatch import Dispatcher
 from .faults import Fault, FaultPlan
@@ -28,52 +27,22 @@ from .jwts import JwtVerifier
 from .keys import KeyRing
 from .ledger import Ledger, RecordedRequest
 from .limits import RateLimiter, Verdict
-from .oauth import AuthorizationServer, OAuthCall
+from .oauth import AuthorizationServer
 from .problems import Problem, Reply, rate_limited
 from .responses import make_response, response_headers, send_part, spoil
-from .routes import (
-    PREFIX,
-    Match,
-    find_route,
-    is_for_authorization_server,
-    is_for_inspection,
-    match_path,
-)
+from .routes import PREFIX, is_for_authorization_server, is_for_inspection, is_for_techflow
 from .runs import Runs
 from .state import State
 from .targets import Targets
+from .techflow.api import TechFlowApi
 from .tokens import TokenBook
+from .visits import Visit
 
 if TYPE_CHECKING:
     from .server import Emulator
 
 _INSPECTION_ID = "req_inspection"
 """All looks at the inspection page share it: one of the others would change those to come."""
-
-
-@attrs.define(kw_only=True)
-class _Visit:
-    """What becomes known about one request while it is being handled."""
-
-    request: web.BaseRequest
-    request_id: str
-    path: str
-    """As on the wire, without the query."""
-
-    number: int
-    """Its number in the ledger."""
-
-    verdict: Verdict | None
-    """What the limiter says; before the request is counted, how the anonymous budget stands.  None
-    for the authorization server, which has no limit."""
-
-    match: Match | None
-    caller: Identity | Problem | None
-    """Who asks, or why that is not known; None for the authorization server."""
-
-    body: bytes = b""
-    unreadable: Problem | None = None
-    """Why there is no body."""
 
 
 class App:
@@ -84,6 +53,7 @@ class App:
         clock: Returns Unix seconds.
         seed: What chance follows from.
         limiter: The budgets.
+        techflow_limiter: Those of TechFlow's keys.
         targets: Where webhooks may be delivered.
         retry_after_header: Whether a 429 carries `Retry-After`.
         allow_remote: Whether other addresses than loopback ones are served.
@@ -96,6 +66,7 @@ class App:
         clock: Callable[[], float],
         seed: int,
         limiter: RateLimiter,
+        techflow_limiter: RateLimiter,
         targets: Targets,
         retry_after_header: bool,
         allow_remote: bool,
@@ -123,8 +94,14 @@ class App:
         self._retry_after_header = retry_after_header
         self._allow_remote = allow_remote
         self._request_ids = seeded(seed, "requests")
-        self._authenticator = Authenticator(self.keys, self.tokens, self.jwts)
         self._accounts: dict[str, State] = {DEFAULT_ACCOUNT: self.state}
+        self._cloudflow = CloudFlowApi(
+            Authenticator(self.keys, self.tokens, self.jwts), limiter, self.account, self.runs
+        )
+        self._authorization = AuthorizationApi(self.oauth, clock)
+        self.techflow: TechFlowApi = TechFlowApi(
+            clock, seed, techflow_limiter, self.agenda, self.dispatcher
+        )
 
     def account(self, name: str) -> State:
         """Return what an account has; one that was never named before has nothing yet."""
@@ -162,6 +139,7 @@ class App:
             state.clear()
         self.agenda.clear()
         self.runs.clear()
+        self.techflow.clear()
         self.dispatcher.clear()
         self.faults.clear()
         self.ledger.clear()
@@ -179,7 +157,7 @@ class App:
             await self._read_body(visit)
             self._count(visit)
         except Problem as problem:
-            return self._respond(visit, problem.reply(visit.request_id))
+            return self._respond(visit, visit.api.refusal(problem, visit.request_id))
         if self._is_forgotten(visit):
             return NoAnswer()
         fault = self.faults.choose(request.method, _fault_routes(visit))
@@ -189,25 +167,32 @@ class App:
 
     def refuse(self, request: web.BaseRequest, status: int) -> web.StreamResponse:
         """Answer what is not HTTP (400), or what broke the emulator itself (500)."""
+        api = self._api_for(_path(request))
         request_id = self._new_request_id()
         message = "The request is not valid HTTP" if status == 400 else None
         response = make_response(
-            Problem(status, message).reply(request_id),
+            api.refusal(Problem(status, message), request_id),
             response_headers(
                 now=self._clock(),
                 request_id=request_id,
-                verdict=self._peek(request),
+                verdict=self._peek(api, request),
                 retry_after=False,
             ),
         )
         response.force_close()
         return response
 
-    def _arrive(self, request: web.BaseRequest) -> _Visit:
+    def _api_for(self, path: str) -> Api:
+        if is_for_authorization_server(path):
+            return self._authorization
+        return self.techflow if is_for_techflow(path) else self._cloudflow
+
+    def _arrive(self, request: web.BaseRequest) -> Visit:
         path = _path(request)
-        match = match_path(path)
+        api = self._api_for(path)
+        match = api.match(path)
         request_id = self._new_request_id()
-        caller = None if is_for_authorization_server(path) else self._identify(request)
+        caller = self._identify(api, request)
         number = self.ledger.open(
             RecordedRequest(
                 method=request.method,
@@ -221,19 +206,20 @@ class App:
                 request_id=request_id,
             )
         )
-        return _Visit(
+        return Visit(
             request=request,
             request_id=request_id,
             path=path,
             number=number,
-            verdict=None if caller is None else self._peek(request),
+            api=api,
+            verdict=self._peek(api, request),
             match=match,
             caller=caller,
         )
 
-    def _identify(self, request: web.BaseRequest) -> Identity | Problem:
+    def _identify(self, api: Api, request: web.BaseRequest) -> Identity | Problem:
         try:
-            return self._authenticator.identify(request.headers, self._clock())
+            return api.identify(request.headers, self._clock())
         except Problem as problem:
             return problem
 
@@ -263,7 +249,7 @@ class App:
             if not is_own_origin(origin, self.port, remote=remote):
                 raise Problem(403, "Requests from other origins are not accepted")
 
-    async def _read_body(self, visit: _Visit) -> None:
+    async def _read_body(self, visit: Visit) -> None:
         """Read the body without judging it: first comes the counting."""
         try:
             visit.body = await read_body(visit.request)
@@ -271,49 +257,23 @@ class App:
             visit.unreadable = problem
         self.ledger.note(visit.number, body=visit.body)
 
-    def _count(self, visit: _Visit) -> None:
-        if visit.caller is None:
-            return
+    def _count(self, visit: Visit) -> None:
         user = visit.caller.budget if isinstance(visit.caller, Identity) else None
-        budget = self._limiter.budget(user=user, peer=visit.request.remote)
+        budget = visit.api.budget(user, visit.request.remote)
+        if budget is None:
+            return
         visit.verdict = budget.count(self._clock())
         self.ledger.note(visit.number, rate_limit_remaining=visit.verdict.remaining)
         if not visit.verdict.allowed:
             raise rate_limited(visit.verdict.retry_after)
 
-    def _process(self, visit: _Visit) -> Reply:
+    def _process(self, visit: Visit) -> Reply:
         try:
-            return self._dispatch(visit)
+            return visit.api.answer(visit)
         except Problem as problem:
-            return problem.reply(visit.request_id)
+            return visit.api.refusal(problem, visit.request_id)
 
-    def _dispatch(self, visit: _Visit) -> Reply:
-        if visit.caller is None:
-            return self._authorize(visit)
-        if isinstance(visit.caller, Problem):
-            raise visit.caller
-        route = find_route(visit.request.method, visit.match)
-        if not visit.caller.allows(route.scope):
-            raise missing_scope(visit.caller, route.scope)
-        return route.answer(_call(visit, self.account(visit.caller.account), self.runs))
-
-    def _authorize(self, visit: _Visit) -> Reply:
-        """Hand a request to the authorization server."""
-        request = visit.request
-        return self.oauth.handle(
-            OAuthCall(
-                method=request.method,
-                path=visit.path,
-                query=request.query,
-                body=_readable(visit),
-                content_type=request.headers.get("Content-Type"),
-                headers=request.headers,
-                now=self._clock(),
-                base=f"http://{request.host}",
-            )
-        )
-
-    async def _act_out(self, fault: Fault, visit: _Visit) -> web.StreamResponse:
+    async def _act_out(self, fault: Fault, visit: Visit) -> web.StreamResponse:
         if fault.delay:
             await asyncio.sleep(fault.delay)
             if self._is_forgotten(visit):
@@ -324,23 +284,23 @@ class App:
         if fault.drop is not None:
             return NoAnswer()
         if fault.status is not None:
-            reply = fault.answer(visit.request_id)
+            reply = visit.api.failure(fault, visit.request_id)
         response = self._respond(visit, reply)
         spoil(response, fault)
         if fault.truncate is None:
             return response
         return await send_part(visit.request, response, fault.truncate)
 
-    def _is_forgotten(self, visit: _Visit) -> bool:
+    def _is_forgotten(self, visit: Visit) -> bool:
         """Return whether `reset()` came meanwhile: the request belongs to an earlier life."""
         return not self.ledger.knows(visit.number)
 
-    def _respond(self, visit: _Visit, reply: Reply) -> web.Response:
+    def _respond(self, visit: Visit, reply: Reply) -> web.Response:
         self.ledger.note(visit.number, status=reply.status)
         headers = response_headers(
             now=self._clock(),
             request_id=visit.request_id,
-            verdict=visit.verdict,
+            verdict=visit.verdict if visit.api.tells_limits else None,
             retry_after=self._retry_after_header,
         )
         response = make_response(reply, headers)
@@ -349,15 +309,16 @@ class App:
             response.force_close()
         return response
 
-    def _peek(self, request: web.BaseRequest) -> Verdict:
-        """Return the anonymous budget as it stands, for answers that are not counted."""
-        return self._limiter.budget(user=None, peer=request.remote).peek(self._clock())
+    def _peek(self, api: Api, request: web.BaseRequest) -> Verdict | None:
+        """Return the budget of strangers as it stands, for answers that are not counted."""
+        budget = api.budget(None, request.remote)
+        return None if budget is None else budget.peek(self._clock())
 
     def _new_request_id(self) -> str:
         return "req_" + letters(self._request_ids, 8)
 
 
-def _fault_routes(visit: _Visit) -> tuple[str | None, ...]:
+def _fault_routes(visit: Visit) -> tuple[str | None, ...]:
     """Return what a fault can call this request's path."""
     return (visit.match.template if visit.match else None, visit.path.removeprefix(PREFIX))
 
@@ -365,23 +326,3 @@ def _fault_routes(visit: _Visit) -> tuple[str | None, ...]:
 def _path(request: web.BaseRequest) -> str:
     """Return the path as on the wire."""
     return request.raw_path.partition("?")[0]
-
-
-def _call(visit: _Visit, state: State, runs: Runs) -> Call:
-    request = visit.request
-    return Call(
-        state=state,
-        runs=runs,
-        path=visit.match.parameters if visit.match else {},
-        query=request.query,
-        body=_readable(visit),
-        content_type=request.headers.get("Content-Type"),
-        base_url=f"http://{request.host}{PREFIX}",
-    )
-
-
-def _readable(visit: _Visit) -> bytes:
-    """Return the body, or raise why there is none."""
-    if visit.unreadable is not None:
-        raise visit.unreadable
-    return visit.body

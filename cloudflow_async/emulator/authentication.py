@@ -49,10 +49,9 @@ class Authenticator:
         return identity
 
     def _by_token(self, header: str, now: float) -> Identity:
-        match = _BEARER.fullmatch(header)
-        if match is None:
+        token = bearer_token(header)
+        if token is None:
             raise _invalid_token("the Authorization header is not 'Bearer' and a token")
-        token = match["token"]
         if token.count(".") >= 2:
             return self._by_jwt(token, now)
         identity = self._tokens.find(token, now)
@@ -66,6 +65,12 @@ class Authenticator:
         except JwtRefused as refused:
             reason = str(refused)
         raise _invalid_token(reason)
+
+
+def bearer_token(header: str) -> str | None:
+    """Return what an `Authorization` header carries; None: it is of another kind."""
+    match = _BEARER.fullmatch(header)
+    return None if match is None else match["token"]
 
 
 def missing_scope(identity: Identity, scope: str) -> Problem:

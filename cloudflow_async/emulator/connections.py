@@ -14,7 +14,13 @@ from .problems import Problem
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 Refuse = Callable[[web.BaseRequest, int], web.StreamResponse]
 
+_HEAD_SECONDS = 5.0
+"""How long a connection may take over the head of a request, and a new one until it has begun."""
+
+_BODY_SECONDS = 10.0
 _IDLE_SECONDS = 75.0
+_MOST_CONNECTIONS = 512
+_MOST_FIELDS = 100
 
 
 class NoAnswer(web.StreamResponse):
@@ -31,6 +37,7 @@ class Connection(web.RequestHandler):
     def __init__(self, server: ConnectionServer, **options: Any) -> None:
         super().__init__(server, **options)
         self._server = server
+        self._head_is_due: asyncio.TimerHandle | None = None
         self.number: int = server.next_number()
 
     @staticmethod
@@ -39,14 +46,34 @@ class Connection(web.RequestHandler):
         return cast(Connection, request.protocol).number
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Note the transport, so that stopping can cut it off."""
+        """Note the transport, so that stopping can cut it off; one too many is cut off at once."""
+        if len(self._server.transports) >= _MOST_CONNECTIONS:
+            cast(asyncio.Transport, transport).abort()
+            return
         self._server.transports[self] = cast(asyncio.Transport, transport)
         super().connection_made(transport)
+        self._wait_for_head()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Forget the transport."""
         self._server.transports.pop(self, None)
+        self.head_has_arrived()
         super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes; those that begin a head have to be followed by the rest of it in time."""
+        super().data_received(data)
+        if not (self._head_is_due or self._messages or self._request_in_progress):
+            self._wait_for_head()
+
+    def head_has_arrived(self) -> None:
+        """Wait for it no longer."""
+        if self._head_is_due is not None:
+            self._head_is_due.cancel()
+            self._head_is_due = None
+
+    def _wait_for_head(self) -> None:
+        self._head_is_due = self._loop.call_later(_HEAD_SECONDS, self.force_close)
 
     async def start(self) -> None:
         """Serve the requests of this connection; note the task, so that stopping can await it."""
@@ -80,7 +107,13 @@ class ConnectionServer(web.Server):
     """Makes the connections, and ends them."""
 
     def __init__(self, handler: Handler, refuse: Refuse) -> None:
-        super().__init__(handler, access_log=None, keepalive_timeout=_IDLE_SECONDS)
+        super().__init__(
+            self._handle,
+            access_log=None,
+            keepalive_timeout=_IDLE_SECONDS,
+            max_headers=_MOST_FIELDS,
+        )
+        self._answer = handler
         self.refuse = refuse
         self.tasks: set[asyncio.Task[Any]] = set()
         self.transports: dict[Connection, asyncio.Transport] = {}
@@ -89,6 +122,10 @@ class ConnectionServer(web.Server):
     def __call__(self) -> Connection:
         """Return the protocol of a new connection; asyncio calls this."""
         return Connection(self, loop=self._loop, **self._kwargs)
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        cast(Connection, request.protocol).head_has_arrived()
+        return await self._answer(request)
 
     def next_number(self) -> int:
         """Return the number of a new connection."""
@@ -113,11 +150,15 @@ async def read_body(request: web.BaseRequest) -> bytes:
     """Return the body after decompression.
 
     Raises:
-        Problem: It is too large, or cannot be decompressed; what is left of it is still to come.
+        Problem: It is too large, too slow, or cannot be decompressed; what is left of it is still
+            to come.
     """
     await _continue_if_expected(request)
     try:
-        return await request.read()
+        async with asyncio.timeout(_BODY_SECONDS):
+            return await request.read()
+    except TimeoutError:
+        raise Problem(408) from None
     except web.HTTPRequestEntityTooLarge:
         raise Problem(413) from None
     except web.RequestPayloadError:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from functools import partial
+from typing import Protocol
 
 from .agenda import Agenda
 from .bodies import WEBHOOK_EVENTS
@@ -15,7 +16,7 @@ from .delivery_faults import DeliveryFaultPlan
 from .sending import Outcome, post
 from .shapes import event_body
 from .signing import delivery_headers
-from .state import JsonObject, State, Webhook
+from .state import JsonObject, Webhook
 from .targets import Targets
 
 SCHEDULE = (0, 5, 300, 1800, 7200, 18_000, 36_000, 36_000)
@@ -26,6 +27,16 @@ _MOST_AT_ONCE = 32
 _LARGEST_BODY = 1024 * 1024
 _GONE = 410
 _STOPPED = Outcome(error="the emulator was stopped before an answer came")
+
+
+class Audience(Protocol):
+    """Those who are told of events."""
+
+    account: str
+    """What their deliveries are filed under."""
+
+    webhooks: dict[str, Webhook]
+    """Theirs, by id."""
 
 
 class Dispatcher:
@@ -73,8 +84,21 @@ class Dispatcher:
         self._chance = seeded(self._seed, "deliveries")
         self._cancel_tasks()
 
-    def publish(self, state: State, event: str, data: JsonObject) -> list[str]:
+    def publish(
+        self,
+        audience: Audience,
+        event: str,
+        data: JsonObject,
+        *,
+        known: Container[str] = WEBHOOK_EVENTS,
+    ) -> list[str]:
         """Deliver an event to the webhooks of an account, and return the deliveries' ids.
+
+        Args:
+            audience: The account.
+            event: Such as `workflow.failed`.
+            data: What the payload has as `data`.
+            known: The events that webhooks can be registered for; any other goes to all.
 
         Raises:
             ValueError: `data` is not JSON, or more than 1 MiB of it.
@@ -82,7 +106,11 @@ class Dispatcher:
         body = event_body(event, self._clock(), data)
         if len(body) > _LARGEST_BODY:
             raise ValueError(f"an event has {_LARGEST_BODY} bytes at most, not {len(body)}")
-        return [self._add(state, webhook, event, body) for webhook in _subscribers(state, event)]
+        return [
+            self._add(audience.account, webhook, event, body)
+            for webhook in list(audience.webhooks.values())
+            if webhook.active and (event in webhook.events or event not in known)
+        ]
 
     def recorded(self) -> list[RecordedDelivery]:
         """Return how all deliveries stand, oldest first."""
@@ -136,11 +164,11 @@ class Dispatcher:
             return f"{on_their_way} deliveries were still on their way"
         return f"there was still something to come: the clock stands at {self._clock()}"
 
-    def _add(self, state: State, webhook: Webhook, event: str, body: bytes) -> str:
+    def _add(self, account: str, webhook: Webhook, event: str, body: bytes) -> str:
         fault = self.faults.choose(event)
         delivery = Delivery(
             id="msg_" + letters(self._chance, 24),
-            account=state.account,
+            account=account,
             webhook=webhook,
             event=event,
             body=body,
@@ -231,12 +259,3 @@ class Dispatcher:
     def _cancel_tasks(self) -> None:
         for task in list(self._tasks):
             task.get_loop().call_soon_threadsafe(task.cancel)
-
-
-def _subscribers(state: State, event: str) -> list[Webhook]:
-    """Return who gets an event: those registered for it, or all when nobody could be."""
-    return [
-        webhook
-        for webhook in list(state.webhooks.values())
-        if webhook.active and (event in webhook.events or event not in WEBHOOK_EVENTS)
-    ]

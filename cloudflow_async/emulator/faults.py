@@ -49,7 +49,8 @@ class Fault:
 
     route: str | None = None
     """Template such as `/workflows/{workflow_id}`, or one concrete path such as
-    `/workflows/wf_8x7k2m9p`, without the `/v2`; None: every path."""
+    `/workflows/wf_8x7k2m9p`, without the `/v2`; None: every path.  Those of the TechFlow API begin
+    with `/techflow/v2`."""
 
     nth: int | None = None
     """Hit from the nth matching request on, 1 being the next one; None: from the next one.
@@ -68,7 +69,8 @@ class Fault:
     """With `status`: process the request nevertheless, and answer as if it had failed."""
 
     body: Literal["json", "html", "empty"] | bytes | str = "json"
-    """With `status`: the documented error envelope, a gateway's HTML page, nothing, or this."""
+    """With `status`: the documented error envelope, a gateway's HTML page, nothing, or this.  In
+    the TechFlow API the documented error is nothing but its status."""
 
     code: str | None = None
     """`error.code` of a `json` body; None: the one that goes with the status."""

@@ -20,10 +20,18 @@ class ApiKey:
 
 
 class KeyRing:
-    """All keys of one emulator, the same in every run with the same seed."""
+    """All keys of one of the emulator's APIs, the same in every run with the same seed.
 
-    def __init__(self, seed: int) -> None:
-        self._random = seeded(seed, "keys")
+    Args:
+        seed: The keys follow from it.
+        prefix: What they begin with.
+        owner: How the ledger calls who has one, before its number.
+    """
+
+    def __init__(self, seed: int, *, prefix: str = "cf_test_", owner: str = "key") -> None:
+        self._random = seeded(seed, f"{owner}s")
+        self._prefix = prefix
+        self._owner = owner
         self._keys: list[ApiKey] = []
 
     def issue(self, scopes: Iterable[str], *, account: str = DEFAULT_ACCOUNT) -> ApiKey:
@@ -34,13 +42,13 @@ class KeyRing:
         """
         number = len(self._keys) + 1
         identity = Identity(
-            name=f"key {number}",
+            name=f"{self._owner} {number}",
             scopes=known_scopes(scopes),
             account=account,
             budget=("key", number),
             bearer=False,
         )
-        key = ApiKey("cf_test_" + letters(self._random, 20), identity)
+        key = ApiKey(self._prefix + letters(self._random, 20), identity)
         self._keys.append(key)
         return key
 

@@ -42,7 +42,8 @@ class RecordedRequest:
     """Tells client connections apart; the first one since the start is 1."""
 
     route: str | None = None
-    """Path template such as `/workflows/{workflow_id}`; None for an unknown path."""
+    """Path template such as `/workflows/{workflow_id}`; None for an unknown path.  Those of the
+    TechFlow API begin with `/techflow/v2`."""
 
     identity: str | None = None
     """Who asked, such as `key 1` or `user-12345 via demo-app`; None without a valid credential."""
@@ -54,7 +55,8 @@ class RecordedRequest:
     """Of the answer; None before it is sent, and when the connection was dropped instead."""
 
     rate_limit_remaining: int | None = None
-    """What `X-RateLimit-Remaining` says; None for a request that was refused before counting."""
+    """What `X-RateLimit-Remaining` says, or would say if TechFlow sent it; None for a request that
+    was refused before counting, or is not counted."""
 
 
 class Ledger:

@@ -54,6 +54,11 @@ class EmulatorLimits:
         """Return the documented budget without credentials: 20 requests a minute, no burst."""
         return cls(requests=20, burst=20)
 
+    @classmethod
+    def techflow(cls) -> EmulatorLimits:
+        """Return the budget that the TechFlow document names: 100 requests a minute, no burst."""
+        return cls(burst=100)
+
 
 @attrs.frozen(kw_only=True)
 class Verdict:
@@ -253,14 +258,18 @@ class RateLimiter:
     """The budgets of all identities: one for each user, one for each anonymous address."""
 
     def __init__(
-        self, mode: LimitsMode, *, authenticated: EmulatorLimits, anonymous: EmulatorLimits
+        self,
+        mode: LimitsMode,
+        *,
+        authenticated: EmulatorLimits,
+        anonymous: EmulatorLimits | None = None,
     ) -> None:
         """Refuse a mode that is not one of the four with a ValueError."""
         if mode not in _METERS:
             raise ValueError(f"limits_mode must be one of {', '.join(_METERS)}, not {mode!r}")
         self._mode: LimitsMode = mode
         self._authenticated = authenticated
-        self._anonymous = anonymous
+        self._anonymous = anonymous or EmulatorLimits.unauthenticated()
         self._budgets: dict[Hashable, Budget] = {}
 
     def budget(self, *, user: Hashable | None, peer: str | None) -> Budget:

@@ -13,6 +13,7 @@ STATUS_CODES: dict[int, tuple[str, str]] = {
     403: ("insufficient_permissions", "User lacks required scope or permission"),
     404: ("resource_not_found", "Requested resource does not exist"),
     405: ("method_not_allowed", "The method is not allowed for this resource"),
+    408: ("request_timeout", "The request took too long to arrive"),
     409: ("duplicate_resource", "Resource with same identifier already exists"),
     413: ("payload_too_large", "Request body is too large"),
     415: ("unsupported_media_type", "Request body must be JSON"),
@@ -23,7 +24,7 @@ STATUS_CODES: dict[int, tuple[str, str]] = {
     504: ("gateway_timeout", "The request took too long"),
 }
 """What stands in the envelope when nothing more particular is known ("HTTP Status Codes" and
-"Error Codes"; the document names no code for 405, 413, 415 and the 5xx)."""
+"Error Codes"; the document names no code for 405, 408, 413, 415 and the 5xx)."""
 
 
 @attrs.frozen(kw_only=True)

@@ -35,7 +35,7 @@ _JSON_SECRET = re.compile(
 """A member of a JSON object; its value may have been cut off."""
 
 _CREDENTIAL = re.compile(
-    r"\b(?:cf_(?:live|test)_|cf[a-z]{2}_|whsec_)[A-Za-z0-9_+/=-]+|\beyJ[\w-]{8,}(?:\.[\w-]*)*"
+    r"\b(?:cf_(?:live|test)_|tf_(?:live|test)_|cf[a-z]{2}_|whsec_)[A-Za-z0-9_+/=-]+|\beyJ[\w-]{8,}(?:\.[\w-]*)*"
 )
 """What is known by its looks, wherever it stands: keys, tokens, secrets, JWTs."""
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
 from urllib.parse import unquote
 
 import attrs
@@ -10,6 +11,8 @@ import attrs
 from . import cloudflow
 from .cloudflow import Call
 from .problems import Problem, Reply
+
+_T = TypeVar("_T")
 
 PREFIX = "/v2"
 """What every path begins with ("Base URL")."""
@@ -55,6 +58,9 @@ METADATA_PATH = "/.well-known/oauth-authorization-server"
 AUTHORIZATION_PATHS = (AUTHORIZE_PATH, TOKEN_PATH, METADATA_PATH)
 """What the authorization server answers; in the document it is a host of its own."""
 
+TECHFLOW_PREFIX = "/techflow/v2"
+"""What every path of the TechFlow API begins with; in its document it is a host of its own."""
+
 INSPECTION_PATH = "/_emulator"
 REDELIVERY_PATH = "/_emulator/redeliver"
 """What people use to see what happened; nothing that a client would find at the service."""
@@ -72,13 +78,21 @@ class Match:
 
 
 def match_path(path: str) -> Match | None:
-    """Return what a path as on the wire fits, or None."""
-    if path in AUTHORIZATION_PATHS:
-        return Match(path, {})
-    if not path.startswith(PREFIX + "/"):
+    """Return what a path as on the wire fits in the CloudFlow API, or None."""
+    return fit(path, TEMPLATES, prefix=PREFIX)
+
+
+def match_authorization(path: str) -> Match | None:
+    """Return what a path as on the wire fits at the authorization server, or None."""
+    return Match(path, {}) if path in AUTHORIZATION_PATHS else None
+
+
+def fit(path: str, templates: Iterable[str], *, prefix: str) -> Match | None:
+    """Return the first of some templates, which have no prefix, that a path with one fits."""
+    if not path.startswith(prefix + "/"):
         return None
-    segments = [unquote(segment) for segment in path.removeprefix(PREFIX).split("/")]
-    for template in TEMPLATES:
+    segments = [unquote(segment) for segment in path.removeprefix(prefix).split("/")]
+    for template in templates:
         parameters = _parameters(template.split("/"), segments)
         if parameters is not None:
             return Match(template, parameters)
@@ -90,6 +104,11 @@ def is_for_authorization_server(path: str) -> bool:
     return path.startswith(("/oauth/", "/.well-known/"))
 
 
+def is_for_techflow(path: str) -> bool:
+    """Tell whether a path as on the wire leads to the TechFlow API, of whatever version."""
+    return path.startswith("/techflow/")
+
+
 def is_for_inspection(path: str) -> bool:
     """Tell whether a path as on the wire leads to the inspection page."""
     return path == INSPECTION_PATH or path.startswith(INSPECTION_PATH + "/")
@@ -99,10 +118,14 @@ def find_route(method: str, match: Match | None) -> Route:
     """Return the endpoint for a method on a path, or raise the 404 or the 405."""
     if match is None:
         raise Problem(404)
-    routes = {route.method: route for route in ROUTES if route.template == match.template}
-    if method not in routes:
-        raise Problem(405, headers={"Allow": ", ".join(routes)})
-    return routes[method]
+    return pick(method, {one.method: one for one in ROUTES if one.template == match.template})
+
+
+def pick(method: str, endpoints: Mapping[str, _T]) -> _T:
+    """Return the endpoint for a method among those of one path, or raise the 405."""
+    if method not in endpoints:
+        raise Problem(405, headers={"Allow": ", ".join(endpoints)})
+    return endpoints[method]
 
 
 def _parameters(template: list[str], segments: list[str]) -> dict[str, str] | None:

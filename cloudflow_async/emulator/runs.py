@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Callable
 from functools import partial
 
@@ -19,7 +20,7 @@ RUN_STATUSES = ("completed", "failed")
 """How a run can end."""
 
 _SHORTEST, _LONGEST = 0.1, 0.3
-"""Seconds that a run takes when nothing else is said: long enough to be seen running."""
+"""Seconds: long enough to be seen running."""
 
 
 @attrs.frozen
@@ -82,7 +83,7 @@ class Runs:
     def _plan_end(self, state: State, workflow: Workflow, run: Run) -> Entry | None:
         seconds = workflow.run_seconds
         if seconds is None:
-            seconds = state.chance.uniform(_SHORTEST, _LONGEST)
+            seconds = a_moment(state.chance)
         if math.isinf(seconds):
             return None
         end = partial(self._end_unless_ended, state, run.id, workflow.run_status)
@@ -101,3 +102,8 @@ class Runs:
         self._publish(state, f"workflow.{status}", workflow_event(one.workflow, one.run))
         if execution is not None:
             self._publish(state, f"pipeline.{status}", pipeline_event(execution))
+
+
+def a_moment(chance: random.Random) -> float:
+    """Return how many seconds a run takes when nothing else is said."""
+    return chance.uniform(_SHORTEST, _LONGEST)

@@ -23,6 +23,8 @@ from .limits import EmulatorLimits, LimitsMode, RateLimiter
 from .routes import AUTHORIZE_PATH, INSPECTION_PATH, PREFIX, TEMPLATES, TOKEN_PATH
 from .staging import Staging
 from .targets import Reach, Targets
+from .techflow.api import TEMPLATES as TECHFLOW_TEMPLATES
+from .techflow.stage import TechFlowStage
 
 _PATIENCE = 0.1
 """Seconds that requests in flight get to end when the emulator stops."""
@@ -33,14 +35,18 @@ class Emulator(Staging):
 
     `async with Emulator() as emulator:` listens on a free loopback port until the block ends.
     The methods may also be called from another thread than the one whose loop it runs on.
+    It holds 512 connections at most, and waits 5 seconds for the head of a request, 10 for its body
+    (then it is a 408) and 75 for the next one.
 
     Args:
         rate_limits: Budget of each authenticated user; None: the documented one, 100 a minute.
         anonymous_limits: Budget of all requests without a valid credential from one address; None:
             the documented one, 20 a minute.
+        techflow_limits: Budget of each key of the TechFlow API; None: the documented one, 100 a
+            minute.
         limits_mode: How budgets are counted: `bucket`, `fixed`, `sliding` or `windows`.
-        retry_after_header: Whether a 429 carries a `Retry-After` header.  The document shows
-            `retry_after` in the body only.
+        retry_after_header: Whether a 429 of the CloudFlow API carries a `Retry-After` header.  The
+            document shows `retry_after` in the body only.
         clock: Returns Unix seconds; all times of the emulator come from it, the `Date` header
             included.  None: the real time.
         seed: Ids, made-up figures and the chances of faults follow from it.
@@ -61,6 +67,7 @@ class Emulator(Staging):
         *,
         rate_limits: EmulatorLimits | None = None,
         anonymous_limits: EmulatorLimits | None = None,
+        techflow_limits: EmulatorLimits | None = None,
         limits_mode: LimitsMode = "bucket",
         retry_after_header: bool = False,
         clock: Callable[[], float] | None = None,
@@ -76,11 +83,15 @@ class Emulator(Staging):
             authenticated=rate_limits or EmulatorLimits(),
             anonymous=anonymous_limits or EmulatorLimits.unauthenticated(),
         )
+        techflow_limiter = RateLimiter(
+            limits_mode, authenticated=techflow_limits or EmulatorLimits.techflow()
+        )
         self._app = App(
             self,
             clock=clock or time.time,
             seed=seed,
             limiter=limiter,
+            techflow_limiter=techflow_limiter,
             targets=Targets(allow_webhooks_to),
             retry_after_header=retry_after_header,
             allow_remote=allow_remote,
@@ -91,6 +102,7 @@ class Emulator(Staging):
         self._running: tuple[web.ServerRunner, ConnectionServer] | None = None
         self._changing = asyncio.Lock()
         self._api_key = self.add_key(*SCOPES)
+        self._techflow = TechFlowStage(self._app.techflow, lambda: self.issuer)
 
     def __repr__(self) -> str:
         where = f"on {self.base_url}" if self._running else "stopped"
@@ -199,6 +211,11 @@ class Emulator(Staging):
         The emulator itself is the stage of the account `default`; any other name makes a new one.
         """
         return Staging(self._app.account(name), self._app.runs, self._app.dispatcher.publish)
+
+    @property
+    def techflow(self) -> TechFlowStage:
+        """The TechFlow API, on the same port below another path: its address, keys and stage."""
+        return self._techflow
 
     @property
     def issuer(self) -> str:
@@ -371,8 +388,9 @@ class Emulator(Staging):
         if isinstance(fault, DeliveryFault):
             self._app.dispatcher.faults.add(fault)
             return
-        if fault.route is not None and "{" in fault.route and fault.route not in TEMPLATES:
-            raise ValueError(f"no route {fault.route}; there are {', '.join(TEMPLATES)}")
+        known = TEMPLATES + TECHFLOW_TEMPLATES
+        if fault.route is not None and "{" in fault.route and fault.route not in known:
+            raise ValueError(f"no route {fault.route}; there are {', '.join(known)}")
         self._app.faults.add(fault)
 
     def clear_faults(self) -> None:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import random
+import socket
+import time
+from collections.abc import AsyncIterator, Callable
 from urllib.parse import urlsplit
 
 import pytest
@@ -55,7 +59,7 @@ def statuses(answer: bytes) -> list[int]:
         b"GET /v2/workflows HTTP/1.1\r\nHost: a\r\nHost : b\r\n\r\n",
         b"GET /v2/workflows HTTP/9.9.9\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: " + b"x" * 9000 + b"\r\n\r\n",
-        b"GET / HTTP/1.1\r\nHost: x\r\n" + b"X-A: b\r\n" * 200 + b"\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\n" + b"X-A: b\r\n" * 100 + b"\r\n",
         b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
     ],
 )
@@ -156,3 +160,120 @@ async def test_connections_are_told_apart(emulator: Emulator) -> None:
         await raw(emulator, request(emulator))
 
     assert [entry.connection for entry in emulator.requests] == [1, 2, 3]
+
+
+async def _connect(emulator: Emulator) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    parts = urlsplit(emulator.base_url)
+    return await asyncio.open_connection(parts.hostname, parts.port)
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("head", [b"", b"GET /v2/workflows HTTP/1.1\r\nHost: "])
+async def test_the_head_of_a_request_has_five_seconds(head: bytes) -> None:
+    """A connection that sends nothing, or one byte a second, ends."""
+    loop = asyncio.get_running_loop()
+    async with Emulator() as emulator:
+        begun = loop.time()
+        reader, writer = await _connect(emulator)
+        writer.write(head)
+        ended = asyncio.create_task(reader.read())
+        while not ended.done():
+            await asyncio.sleep(1)
+            writer.write(head[-1:])
+        took = loop.time() - begun
+        writer.close()
+
+    assert b"" == ended.result()
+    assert took == pytest.approx(5, abs=1.1)
+
+
+@pytest.mark.virtual_time
+async def test_the_head_of_a_later_request_has_as_long(virtual_clock: Callable[[], float]) -> None:
+    """It may come 70 seconds after the answer before it, but not in drips; 75 seconds end it."""
+    async with Emulator(clock=virtual_clock) as emulator:
+        drip, idle = await _connect(emulator), await _connect(emulator)
+        whole = request(emulator).replace(b"Connection: close\r\n", b"")
+        for reader, writer in (drip, idle):
+            writer.write(whole)
+            await reader.readuntil(b"}}")
+        answered_at = virtual_clock()
+        await asyncio.sleep(70)
+        drip[1].write(whole)
+        await drip[0].readuntil(b"}}")
+        begun = virtual_clock()
+        drip[1].write(whole[:20])
+        rest = await drip[0].read()
+        dripped = virtual_clock() - begun
+        await idle[0].read()
+        idled = virtual_clock() - answered_at
+        for _, writer in (drip, idle):
+            writer.close()
+
+    assert b"" == rest
+    assert dripped == pytest.approx(5, abs=0.5)
+    assert idled == pytest.approx(75, abs=1)
+
+
+@pytest.mark.virtual_time
+async def test_a_body_has_ten_seconds(virtual_clock: Callable[[], float]) -> None:
+    """After them it is a 408, and the connection ends."""
+    async with Emulator(clock=virtual_clock) as emulator:
+        reader, writer = await _connect(emulator)
+        writer.write(request(emulator, body=b"{" * 100)[:-50])
+        begun = virtual_clock()
+        answer = await reader.readuntil(b"}}")
+        took = virtual_clock() - begun
+        writer.write_eof()
+        await reader.read()
+        writer.close()
+
+    assert [408] == statuses(answer)
+    assert "request_timeout" == json.loads(answer.partition(b"\r\n\r\n")[2])["error"]["code"]
+    assert took == pytest.approx(10, abs=0.5)
+
+
+@contextlib.asynccontextmanager
+async def _silent(emulator: Emulator, count: int) -> AsyncIterator[list[socket.socket]]:
+    """Open connections that say nothing."""
+    parts = urlsplit(emulator.base_url)
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for opened in sockets:
+            opened.setblocking(False)
+            address = (parts.hostname, parts.port)
+            await asyncio.get_running_loop().sock_connect(opened, address)
+        yield sockets
+    finally:
+        for opened in sockets:
+            opened.close()
+
+
+@pytest.mark.slow
+async def test_many_idle_connections_keep_nobody_out(emulator: Emulator, api: Api) -> None:
+    """With 500 of them, half in the middle of a head, a client is served as quickly as ever."""
+    durations = []
+    async with _silent(emulator, 500) as silent:
+        for half in silent[::2]:
+            half.send(b"GET /v2/workflows HTTP/1.1\r\nX-A: ")
+        for _ in range(50):
+            begun = time.monotonic()
+            assert (await api("GET", "/workflows")).status == 200
+            durations.append(time.monotonic() - begun)
+
+    assert sorted(durations)[48] < 0.1
+
+
+@pytest.mark.slow
+async def test_there_are_at_most_512_connections(emulator: Emulator) -> None:
+    """One more is closed at once; when one has gone there is room again."""
+    assert emulator._running is not None
+    _, server = emulator._running
+    async with _silent(emulator, 512) as silent:
+        await until(lambda: len(server.transports) == 512)
+        refused = await raw(emulator, request(emulator))
+        silent[0].close()
+        await until(lambda: len(server.transports) == 511)
+        served = await raw(emulator, request(emulator))
+
+    assert b"" == refused
+    assert [400] == statuses(served)

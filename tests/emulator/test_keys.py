@@ -19,6 +19,16 @@ def test_keys_look_like_development_keys_and_repeat_with_the_seed() -> None:
     assert first != other
 
 
+def test_another_api_has_keys_of_another_kind() -> None:
+    """They look different, are numbered by themselves, and the ledger tells whose they are."""
+    ring = KeyRing(7, prefix="tf_test_", owner="TechFlow key")
+    key = ring.issue(())
+
+    assert re.fullmatch(r"tf_test_[a-z0-9]{20}", key.text)
+    assert key.text[8:] != KeyRing(7).issue(()).text[8:]
+    assert "TechFlow key 1" == key.identity.name
+
+
 def test_only_the_very_key_is_found() -> None:
     """Beginnings, endings, other alphabets and nothing at all are no keys."""
     ring = KeyRing(0)

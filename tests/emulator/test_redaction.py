@@ -51,7 +51,15 @@ def test_headers_keep_their_credentials_to_themselves(name: str, value: str, exp
 
 
 @pytest.mark.parametrize(
-    "text", [KEY, JWT, "cfat_" + "a" * 28 + "cdef", "whsec_" + "b" * 32, JWT[:30]]
+    "text",
+    [
+        KEY,
+        "tf_test_0123456789abcdef",
+        JWT,
+        "cfat_" + "a" * 28 + "cdef",
+        "whsec_" + "b" * 32,
+        JWT[:30],
+    ],
 )
 def test_credentials_are_known_by_their_looks(text: str) -> None:
     """Keys, tokens, secrets and JWTs, wherever they stand, whole or cut off."""

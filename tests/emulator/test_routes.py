@@ -14,6 +14,8 @@ from cloudflow_async.emulator.routes import (
     Match,
     find_route,
     is_for_authorization_server,
+    is_for_techflow,
+    match_authorization,
     match_path,
 )
 from cloudflow_async.emulator.staging import Staging
@@ -27,7 +29,6 @@ from tests.emulator.forged_tokens import ISSUER, KEY_ID, public_pem, rsa_key, to
         ("/v2/workflows", Match("/workflows", {})),
         ("/v2/workflows/wf_1", Match("/workflows/{workflow_id}", {"workflow_id": "wf_1"})),
         ("/v2/workflows/a%2Fb%3F", Match("/workflows/{workflow_id}", {"workflow_id": "a/b?"})),
-        ("/oauth/token", Match("/oauth/token", {})),
         ("/v2/workflows/..", Match("/workflows/{workflow_id}", {"workflow_id": ".."})),
         ("/v2/workflows/%ff", Match("/workflows/{workflow_id}", {"workflow_id": "\ufffd"})),
         (
@@ -57,13 +58,21 @@ def test_a_path_fits_one_template_and_its_parameters_are_decoded(path: str, matc
         "/v2/pipelines/p/runs",
         "http://localhost/v2/workflows",
         "/v2workflows",
-        "/oauth/token/",
-        "/v2/oauth/token",
+        "/oauth/token",
+        "/techflow/v2/workflows",
     ],
 )
 def test_other_paths_fit_none(path: str) -> None:
     """Neither a missing prefix nor an empty segment is overlooked."""
     assert match_path(path) is None
+
+
+def test_the_authorization_server_has_paths_of_its_own() -> None:
+    """They are not below the prefix, and end without a slash."""
+    assert Match("/oauth/token", {}) == match_authorization("/oauth/token")
+    assert match_authorization("/oauth/token/") is None
+    assert match_authorization("/v2/oauth/token") is None
+    assert match_authorization("/v2/workflows") is None
 
 
 def test_an_unknown_path_is_a_404_and_a_wrong_method_a_405_with_the_right_ones() -> None:
@@ -101,6 +110,21 @@ def test_every_route_is_found_by_its_method_and_template() -> None:
 def test_the_authorization_server_has_two_folders(path: str, its: bool) -> None:
     """Everything in them is its own, known or not."""
     assert its == is_for_authorization_server(path)
+
+
+@pytest.mark.parametrize(
+    ("path", "its"),
+    [
+        ("/techflow/v2/workflows", True),
+        ("/techflow/v3/nowhere", True),
+        ("/techflow", False),
+        ("/v2/techflow/workflows", False),
+        ("/tech%66low/v2/workflows", False),
+    ],
+)
+def test_techflow_has_a_folder(path: str, its: bool) -> None:
+    """Of whatever version, known or not."""
+    assert its == is_for_techflow(path)
 
 
 NEW_WORKFLOW = {"name": "n", "trigger": {"type": "webhook"}, "steps": []}

@@ -6,6 +6,7 @@ import asyncio
 import os
 import socket
 import time
+from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import aiohttp
@@ -29,6 +30,16 @@ async def test_it_listens_on_a_free_loopback_port() -> None:
 
     assert (first.scheme, first.hostname, first.path) == ("http", "127.0.0.1", "/v2")
     assert first.port != second.port
+
+
+async def test_no_other_machine_reaches_it() -> None:
+    """The system lists its port at 127.0.0.1 alone."""
+    async with Emulator() as emulator:
+        port = urlsplit(emulator.base_url).port
+        tables = [Path("/proc/net/tcp"), Path("/proc/net/tcp6")]
+        rows = [row.split()[1] for table in tables for row in table.read_text().splitlines()[1:]]
+
+    assert {f"0100007F:{port:04X}"} == {row for row in rows if row.endswith(f":{port:04X}")}
 
 
 async def test_it_listens_on_ipv6_when_asked() -> None:
@@ -108,6 +119,8 @@ async def test_a_taken_port_is_an_error_that_leaves_nothing() -> None:
 async def test_stopping_does_not_wait_for_clients() -> None:
     """Idle connections, half a request, an answer nobody reads, an hour's delay: all end now."""
     loop = asyncio.get_running_loop()
+    async with Emulator():
+        pass  # some event loops open a file with their first server
     before = open_files()
     emulator = Emulator()
     emulator.inject(Fault(delay=3600))
