@@ -15,8 +15,9 @@ import attrs
 import pytest
 from aiohttp import web
 
-from cloudflow_async import ClientClosedError, CloudFlow, OAuth2Auth
+from cloudflow_async import ClientClosedError, CloudFlow, OAuth2Auth, OutcomeUnknownError
 from cloudflow_async.emulator import Emulator, Fault
+from cloudflow_async.techflow import TechFlow
 from tests.asgi_server import serving
 from tests.browser import chromium
 from tests.deliveries import SECRET, SignedDelivery, delivery
@@ -39,6 +40,12 @@ PRINTED = {
         ),
     ],
     "list_and_page": ["collected: 25", "first page: 10 of 25", "rows 21 to 25"],
+    "migrate_techflow": [
+        "wf_2 'Report': to be copied, with a webhook trigger",
+        "In all: 1 skipped, 2 to be copied",
+        "In all: 2 copied, 1 skipped",
+        "In all: 1 skipped, 2 there already",
+    ],
     "webhook_end_to_end": [
         "handler: workflow.completed",
         "handler: workflow.started",
@@ -79,6 +86,30 @@ def test_all_examples_are_tested() -> None:
     served = {"web_app", "web_login", "webhooks_aiohttp", "webhooks_fastapi"}
 
     assert {*PRINTED, *served} == {path.stem for path in EXAMPLES.glob("*.py")}
+
+
+async def test_migration_that_fails_half_way() -> None:
+    """Telling changes nothing; after a lost answer the next run copies what is missing, once."""
+    migrate = load("migrate_techflow").migrate
+    async with Emulator() as emulator:
+        ids = {emulator.techflow.add_workflow(description=text) for text in ("a", "", None)}
+        async with (
+            TechFlow(emulator.techflow.api_key, base_url=emulator.techflow.base_url) as tf,
+            CloudFlow(emulator.api_key, base_url=emulator.base_url) as cf,
+        ):
+            await migrate(tf, cf, apply=False)
+            told = {request.method for request in emulator.requests}
+            emulator.inject(Fault(method="POST", route="/workflows", nth=2, drop="after"))
+            with pytest.raises(OutcomeUnknownError):
+                await migrate(tf, cf, apply=True)
+            await migrate(tf, cf, apply=True)
+            await migrate(tf, cf, apply=True)
+            copies = await cf.workflows.list().collect()
+
+    assert {"GET"} == told
+    assert sorted(f"[TechFlow {workflow_id}]" for workflow_id in ids) == sorted(
+        str(copy.description).removeprefix("a ") for copy in copies
+    )
 
 
 async def test_web_app() -> None:
