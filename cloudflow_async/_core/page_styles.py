@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from .codec import decode_list
 from .errors import DecodeError
 from .messages import Json
-from .paging import Page
+from .page import Page
 
 T = TypeVar("T")
 
@@ -36,6 +36,22 @@ def offset_envelope(cls: type[T], value: Json, offset: int, limit: int) -> Page[
         total=total,
         has_more=has_more,
     )
+
+
+def whole_list(name: str) -> PageStyle[Any]:
+    """Return the style of a list that comes whole: ``{name: [...]}``, or an array alone.
+
+    What precedes the offset is dropped, since such a list is always sent from its beginning.
+    """
+
+    def read(cls: type[T], value: Json, offset: int, limit: int) -> Page[T]:  # noqa: ARG001 - style
+        rows = value.get(name) if isinstance(value, dict) else value
+        if not isinstance(rows, list):
+            raise DecodeError(f"The answer has no list named '{name}'.", path=name)
+        items = tuple(decode_list(cls, rows, path=name))
+        return Page(items=items[offset:], offset=offset, total=len(items))
+
+    return read
 
 
 def _count(about: dict[str, Json], name: str) -> int | None:

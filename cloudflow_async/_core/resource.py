@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, TypeAlias, TypeVar
 
 from .codec import decode
 from .encoding import dumps
-from .errors import DecodeError, InvalidArgumentError
+from .errors import DecodeError, InvalidArgumentError, ResponseMismatchError
 from .instants import format_instant
 from .messages import UNSET, Json, Request, Response
+from .page import LARGEST_PAGE, Bookmark, OnDrift, Page
 from .page_styles import PageStyle, offset_envelope
-from .paging import LARGEST_PAGE, Page, Pages
+from .paging import Pages
 from .secret import Secret
 from .session import SAFE, Options, Session
 from .urls import target
@@ -24,6 +26,9 @@ QueryValue: TypeAlias = "str | int | bool | datetime | Sequence[str] | None"
 
 Query: TypeAlias = Iterable[tuple[str, QueryValue]]
 Segments: TypeAlias = Mapping[str, str]
+
+_SHOWN = 40
+"""Characters of an id in a message."""
 
 _JSON_BODY = {"Content-Type": "application/json"}
 
@@ -40,7 +45,7 @@ class Resource:
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
 
-    async def _ask(
+    async def _ask(  # noqa: PLR0913 - each is a part of the request, most have a default
         self,
         cls: type[T],
         method: str,
@@ -51,8 +56,12 @@ class Resource:
         body: object = UNSET,
         secrets: tuple[Secret, ...] = (),
         scope: str | None = None,
+        echoes: Segments | None = None,
     ) -> T:
-        """Send a request and return its answer as an object of `cls`."""
+        """Send a request and return its answer as an object of `cls`.
+
+        What it has in the fields named by `echoes` has to be what was asked for.
+        """
         request = make_request(
             method,
             path,
@@ -66,8 +75,10 @@ class Resource:
         del body
         response = await self._session.send(request, self._options)
         try:
-            return decode(cls, response.json())
-        except DecodeError as error:
+            answer = decode(cls, response.json())
+            _check_echoes([answer], echoes or {})
+            return answer  # noqa: TRY300 - both refusals are completed below
+        except (DecodeError, ResponseMismatchError) as error:
             _complete(error, request, response)
             raise
 
@@ -96,11 +107,16 @@ class Resource:
         query: Query = (),
         page_size: int = LARGEST_PAGE,
         max_items: int | None = None,
-        start: int = 0,
+        start: int | Bookmark = 0,
         prefetch: int = 1,
+        on_drift: OnDrift = "dedupe",
         scope: str | None = None,
+        echoes: Segments | None = None,
     ) -> Pages[T]:
-        """Return a list that is read when somebody iterates over it."""
+        """Return a list that is read when somebody iterates over it.
+
+        What its rows have in the fields named by `echoes` has to be what was asked for.
+        """
         filters = encode_query(query)
         # Bad ids and filters are refused here, where the list is asked for.
         filtered = target(path, segments or {}, filters) + ("&" if filters else "?")
@@ -110,13 +126,20 @@ class Resource:
             request = Request(method="GET", path=path, target=filtered + window, scope=scope)
             response = await self._session.send(request, self._options)
             try:
-                return self.page_style(cls, response.json(), offset, limit)
-            except DecodeError as error:
+                page = self.page_style(cls, response.json(), offset, limit)
+                _check_echoes(page.items, echoes or {}, path="data[{}].")
+                return page  # noqa: TRY300 - the same
+            except (DecodeError, ResponseMismatchError) as error:
                 _complete(error, request, response)
                 raise
 
         return Pages(
-            fetch, page_size=page_size, max_items=max_items, start=start, prefetch=prefetch
+            fetch,
+            page_size=page_size,
+            max_items=max_items,
+            start=start,
+            prefetch=prefetch,
+            on_drift=on_drift,
         )
 
 
@@ -182,7 +205,30 @@ def json_of(response: Response) -> Json:
     return response.json() if response.body else None
 
 
-def _complete(error: DecodeError, request: Request, response: Response) -> None:
+def _check_echoes(answers: Sequence[Any], echoes: Segments, *, path: str = "") -> None:
+    """Refuse an answer of which a field does not repeat what was asked for.
+
+    Raises:
+        ResponseMismatchError: It names the first, at `path` filled with its index.
+    """
+    for name, asked in echoes.items():
+        told = [*map(attrgetter(name), answers)]
+        if told.count(asked) != len(told):
+            index = next(index for index, value in enumerate(told) if value != asked)
+            place = path.format(index) + name
+            raise ResponseMismatchError(
+                f"{place}: asked for {_shown(asked)}, the answer is of {_shown(told[index])}",
+                path=place,
+            )
+
+
+def _shown(id: str) -> str:
+    return ascii(id[:_SHOWN]) + ("..." if len(id) > _SHOWN else "")
+
+
+def _complete(
+    error: DecodeError | ResponseMismatchError, request: Request, response: Response
+) -> None:
     error.request_id = response.request_id
     error.attempts = response.attempts
     error.may_have_been_applied = request.method not in SAFE

@@ -18,6 +18,7 @@ from cloudflow_async._core.codec import decode, encode
 from cloudflow_async._core.errors import InvalidArgumentError
 from cloudflow_async._core.fields import named, unknown_fields
 from cloudflow_async._core.messages import UNSET, Json, Unset
+from cloudflow_async._core.page import Bookmark, OnDrift
 from cloudflow_async._core.paging import Pages
 from cloudflow_async._core.resource import Resource, json_of
 
@@ -319,8 +320,9 @@ class Workflows(Resource):
         created_after: datetime | None = None,
         page_size: int = 100,
         max_items: int | None = None,
-        start: int = 0,
+        start: int | Bookmark = 0,
         prefetch: int = 1,
+        on_drift: OnDrift = "dedupe",
     ) -> Pages[WorkflowSummary]:
         """Return the workflows as a list that is read over the network (List Workflows).
 
@@ -329,8 +331,9 @@ class Workflows(Resource):
             created_after: Only those created later; has to be aware.
             page_size: Rows a request, 1 to 100.
             max_items: Most rows in all; None: no bound.
-            start: Rows to skip.
+            start: Rows to skip, or a `Bookmark`; errors tell the number as `resume_at`.
             prefetch: Pages kept on their way ahead of the reader.
+            on_drift: What is done when the list changes meanwhile; `Pages` tells.
 
         Raises:
             InvalidArgumentError: An argument is out of range, or a datetime has no zone.
@@ -343,6 +346,7 @@ class Workflows(Resource):
             max_items=max_items,
             start=start,
             prefetch=prefetch,
+            on_drift=on_drift,
             scope=_READ,
         )
 
@@ -353,7 +357,9 @@ class Workflows(Resource):
             NotFoundError: There is none with this id.
         """
         segments = {"workflow_id": workflow_id}
-        return await self._ask(Workflow, "GET", _ONE, segments=segments, scope=_READ)
+        return await self._ask(
+            Workflow, "GET", _ONE, segments=segments, scope=_READ, echoes={"id": workflow_id}
+        )
 
     async def create(
         self,
@@ -411,7 +417,13 @@ class Workflows(Resource):
             raise InvalidArgumentError("Nothing to change: give at least one field.")
         segments = {"workflow_id": workflow_id}
         return await self._ask(
-            UpdatedWorkflow, "PATCH", _ONE, segments=segments, body=body, scope=_WRITE
+            UpdatedWorkflow,
+            "PATCH",
+            _ONE,
+            segments=segments,
+            body=body,
+            scope=_WRITE,
+            echoes={"id": workflow_id},
         )
 
     async def delete(self, workflow_id: str) -> None:

@@ -11,8 +11,8 @@ import pytest
 from cloudflow_async._core.errors import DecodeError
 from cloudflow_async._core.fields import unknown_fields
 from cloudflow_async._core.messages import Json
-from cloudflow_async._core.page_styles import offset_envelope
-from cloudflow_async._core.paging import Page
+from cloudflow_async._core.page import Page
+from cloudflow_async._core.page_styles import offset_envelope, whole_list
 
 
 @attrs.frozen(kw_only=True, weakref_slot=False)
@@ -95,3 +95,39 @@ def test_a_bad_row_is_named() -> None:
         offset_envelope(Row, {"data": [{"id": "a"}, {}]}, 0, 2)
 
     assert "data[1].id" == caught.value.path
+
+
+@pytest.mark.parametrize("value", [{"rows": rows("a", "b", "c")}, rows("a", "b", "c")])
+def test_a_list_that_comes_whole(value: Any) -> None:
+    """In an envelope or alone: all rows are one page, however few were asked for."""
+    page = whole_list("rows")(Row, value, 0, 2)
+
+    assert (Row(id="a"), Row(id="b"), Row(id="c")) == page.items
+    assert (0, 3, False, 3) == (page.offset, page.total, page.has_more, page.received)
+
+
+@pytest.mark.parametrize(("offset", "ids"), [(1, "bc"), (3, ""), (5, "")])
+def test_the_rest_of_a_list_that_comes_whole(offset: int, ids: str) -> None:
+    """What precedes the offset is dropped, and the total stays that of the list."""
+    page = whole_list("rows")(Row, {"rows": rows(*"abc")}, offset, 100)
+
+    assert [*ids] == [row.id for row in page]
+    assert (offset, 3, False) == (page.offset, page.total, page.has_more)
+
+
+@pytest.mark.parametrize(
+    ("value", "path"),
+    [
+        (None, "rows"),
+        ({}, "rows"),
+        ({"rows": {}}, "rows"),
+        ("rows", "rows"),
+        ([{"id": "a"}, {}], "rows[1].id"),
+    ],
+)
+def test_a_list_that_does_not_come_whole(value: Any, path: str) -> None:
+    """The error names what is missing."""
+    with pytest.raises(DecodeError) as caught:
+        whole_list("rows")(Row, value, 0, 2)
+
+    assert path == caught.value.path

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import itertools
 import random
+import tracemalloc
 from collections.abc import AsyncIterable, AsyncIterator, Callable
 from typing import Any
 
@@ -13,12 +15,14 @@ import pytest
 
 from cloudflow_async._core.errors import (
     CloudFlowError,
+    DriftError,
     InvalidArgumentError,
     PaginationError,
     ServerError,
     TransportError,
 )
-from cloudflow_async._core.paging import Page, Pages
+from cloudflow_async._core.page import Page
+from cloudflow_async._core.paging import Pages
 
 
 @attrs.frozen
@@ -131,7 +135,7 @@ async def test_without_a_total_nothing_is_planned(*, tells_total: bool) -> None:
     rows = await read(source.pages(prefetch=3))
 
     assert list(range(350)) == rows
-    assert [0, 100, 200, 300] == source.offsets
+    assert ([0, 99, 198, 297] if tells_total else [0, 100, 200, 300]) == source.offsets
     assert (3 if tells_total else 1) == source.most_under_way
 
 
@@ -157,6 +161,16 @@ async def test_awaiting_gives_the_first_page() -> None:
     assert list(range(50)) == ids(list(page))
     assert (350, 50, 50) == (pages.total, pages.resume_at, page.next_offset)
     assert [(0, 50)] == source.asked
+
+
+async def test_an_error_of_the_first_page_tells_where_to_go_on() -> None:
+    """It is where the list was to begin."""
+    source = a_source(350)
+    source.errors[20] = [ServerError("broken")]
+    with pytest.raises(ServerError) as caught:
+        await source.pages(start=20)
+
+    assert 20 == caught.value.resume_at
 
 
 async def test_a_page_is_a_sequence() -> None:
@@ -189,14 +203,30 @@ async def test_prefetching_hides_the_delay() -> None:
 
 
 async def test_collecting_fetches_concurrently() -> None:
-    """After the first page, 20 more and one are under way; the order stays."""
-    source = a_source(5000, delay=1.0)
+    """After the first page, 100 more and one are under way; the order stays."""
+    source = a_source(15_000, delay=1.0)
     begun = asyncio.get_running_loop().time()
     rows = await source.pages().collect()
 
-    assert list(range(5000)) == ids(rows)
-    assert 21 == source.most_under_way
-    assert asyncio.get_running_loop().time() - begun < 5
+    assert list(range(15_000)) == ids(rows)
+    assert 101 == source.most_under_way
+    assert 3.0 == pytest.approx(asyncio.get_running_loop().time() - begun, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("pages", "prefetch", "share"), [(20, 8, 0.22), (20, None, 0.13), (100, None, 0.03)]
+)
+async def test_a_window_is_worth_its_share(pages: int, prefetch: int | None, share: float) -> None:
+    """Time against one page after another; no window stands for `collect`."""
+    source = a_source(100 * pages, delay=0.05)
+    begun = asyncio.get_running_loop().time()
+    if prefetch is None:
+        await source.pages().collect()
+    else:
+        await read(source.pages(prefetch=prefetch))
+
+    assert asyncio.get_running_loop().time() - begun <= share * 0.05 * pages
+    assert pages == len(source.asked)
 
 
 @pytest.mark.parametrize("tells_total", [True, False])
@@ -208,10 +238,9 @@ async def test_a_clamped_limit_is_followed(
     """Pages begin where the rows received end: nothing is lost, doubled or asked for in vain."""
     source = a_source(350, largest=largest, tells_total=tells_total)
     rows = await read(source.pages(prefetch=prefetch))
-    needed = list(range(0, 350, largest))
 
     assert list(range(350)) == rows
-    assert needed == source.offsets
+    assert -(-350 // largest) == len(source.asked)
 
 
 async def test_one_short_page_does_not_slow_down_the_rest() -> None:
@@ -242,7 +271,7 @@ async def test_a_server_may_give_more_than_asked_for(prefetch: int) -> None:
     rows = await read(Pages(generous, prefetch=prefetch))
 
     assert list(range(350)) == rows
-    assert [0, 150, 300] == source.offsets
+    assert [0, 149, 298] == source.offsets
 
 
 @pytest.mark.parametrize("prefetch", [0, 2])
@@ -281,6 +310,7 @@ async def test_a_server_that_ignores_the_limit_does_not_break_max_items() -> Non
 
     assert list(range(150)) == await read(pages)
     assert 150 == pages.resume_at
+    assert 150 == len(await pages)
 
 
 @pytest.mark.parametrize("wait", [0.0, 0.005, 1.0], ids=["at once", "under way", "arrived"])
@@ -615,7 +645,7 @@ async def test_contradictions_end_the_list(
 
 
 async def test_a_shrinking_list_ends() -> None:
-    """When rows vanish, the last page is the one that says so."""
+    """When rows vanish, two requests more find out that none is left."""
     source = a_source(1000)
 
     def shrink(page: Page[Row]) -> Page[Row]:
@@ -627,7 +657,8 @@ async def test_a_shrinking_list_ends() -> None:
     pages = source.pages(prefetch=3)
 
     assert list(range(200)) == await read(pages)
-    assert len(source.asked) <= 6
+    assert len(source.asked) <= 6 + 2
+    assert pages.report.complete
 
 
 @pytest.mark.parametrize("prefetch", [0, 3])
@@ -649,7 +680,7 @@ async def test_rows_inserted_at_the_head_are_not_doubled(prefetch: int) -> None:
         resume.append(pages.resume_at)
 
     assert list(range(350)) == rows
-    assert 3 == pages.duplicates
+    assert (3, 0) == (pages.duplicates, pages.report.reread)
     assert (104, 353) == (resume[100], resume[-1])
 
 
@@ -660,7 +691,7 @@ async def test_doubled_rows_may_stand_anywhere() -> None:
     pages = source.pages(page_size=4)
     seen = [(row.id, pages.resume_at) async for row in pages]
 
-    assert [(0, 1), (1, 2), (2, 3), (3, 4), (9, 5), (8, 7)] == seen
+    assert [(0, 1), (1, 2), (2, 3), (3, 4), (9, 5), (8, 8)] == seen
     assert 2 == pages.duplicates
 
 
@@ -671,6 +702,173 @@ async def test_rows_without_an_identity_are_never_dropped() -> None:
         return Page(items=("same",) * limit, offset=offset, total=6, has_more=offset + limit < 6)
 
     assert ["same"] * 6 == await Pages(fetch, page_size=2).collect()
+
+
+def shift(source: Source, *numbers: int) -> None:
+    """Delete a row at the head just before these answers are made."""
+    answers = itertools.count(2)
+
+    def change(page: Page[Row]) -> Page[Row]:
+        if next(answers) in numbers:
+            del source.rows[0]
+        return page
+
+    source.change = change
+
+
+async def test_the_report_tells_how_it_goes() -> None:
+    """Rows and pages as they are handed out, totals first and last, pages read again."""
+    source = a_source(350)
+    shift(source, 3)
+    pages = source.pages(prefetch=0)
+    seen = []
+    async for row in pages:
+        if row.id in {0, 100, 349}:
+            report = pages.report
+            seen.append((report.rows, report.pages, report.reread, report.total, report.done))
+
+    assert [(1, 1, 0, 350, False), (101, 2, 0, 350, False), (350, 5, 1, 349, False)] == seen
+    assert (350, True, True) == (
+        pages.report.first_total,
+        pages.report.done,
+        pages.report.complete,
+    )
+
+
+async def test_the_first_page_alone_has_a_report() -> None:
+    """It is of one page, and done only when there is no other."""
+    pages = a_source(350).pages()
+    await pages
+    whole = a_source(50).pages()
+    await whole
+
+    assert (100, 1) == (pages.report.rows, pages.report.pages)
+    assert (350, False) == (pages.report.total, pages.report.done)
+    assert whole.report.complete
+
+
+@pytest.mark.parametrize("stop_at", [0, 1, 57, 99, 100, 199, 250])
+@pytest.mark.parametrize("page_size", [10, 100])
+async def test_a_bookmark_goes_on_in_a_changed_list(stop_at: int, page_size: int) -> None:
+    """After the row handed out last, wherever it is then."""
+    source = a_source(350)
+    pages = source.pages(page_size=page_size)
+    rows = []
+    async for row in pages:
+        rows.append(row.id)
+        if row.id == stop_at:
+            break
+    del source.rows[: min(stop_at, 30)]
+    source.rows.insert(5, Row(-1))
+    rest = source.pages(start=pages.bookmark, page_size=page_size)
+    rows += await read(rest)
+
+    assert list(range(350)) == [row for row in rows if row >= 0]
+    assert rest.report.complete
+
+
+async def test_a_bookmark_comes_from_anywhere() -> None:
+    """From a list that was not read yet, from a first page, and from one that was collected."""
+    source = a_source(350)
+    pages = source.pages(start=20, page_size=50)
+    unread = pages.bookmark
+    page = await pages
+    after_page = pages.bookmark
+    again = await source.pages(start=after_page, page_size=50)
+    await pages.collect()
+
+    assert (20, ()) == (unread.offset, unread.last_ids)
+    assert [str(row) for row in range(20, 70)] == list(map(str, after_page.last_ids))
+    assert (70, 350) == (after_page.offset, after_page.total)
+    assert ids(list(page)) == list(range(20, 70))
+    assert ids(list(again)) == list(range(70, 120))
+    assert (350, 350) == (pages.bookmark.offset, pages.resume_at)
+
+
+async def test_nothing_follows_a_bookmark_at_the_end() -> None:
+    """One request finds that out."""
+    source = a_source(30)
+    pages = source.pages()
+    await pages.collect()
+    source.asked.clear()
+    rest = source.pages(start=pages.bookmark)
+    page = await rest
+
+    assert (0, [(29, 100)]) == (len(page), source.asked)
+    assert [] == await read(rest)
+
+
+async def test_batches_have_a_bookmark_for_each_row() -> None:
+    """And a window of their own."""
+    source = a_source(350)
+    pages = source.pages()
+    batches = [batch async for batch in pages.batches(lambda: 2)]
+    bookmark = batches[1].bookmark(30)
+
+    assert list(range(350)) == [row.id for batch in batches for row in batch.page]
+    assert (130, ["129"]) == (bookmark.offset, [str(key) for key in bookmark.last_ids[-1:]])
+    assert list(range(130, 350)) == await read(source.pages(start=bookmark))
+    assert (350, 4, True) == (pages.report.rows, pages.report.pages, pages.report.done)
+
+
+@pytest.mark.parametrize("way", ["rows", "collect"])
+async def test_any_change_can_be_an_error(way: str) -> None:
+    """It says what was seen, and the rows before it stand."""
+    source = a_source(350)
+    shift(source, 3)
+    pages = source.pages(prefetch=0, on_drift="raise")
+    rows: list[int] = []
+    with pytest.raises(DriftError, match="it has 349 rows, and had 350") as caught:
+        await (read_into(rows, pages) if way == "rows" else pages.collect())
+
+    assert (list(range(199)) if way == "rows" else []) == rows
+    assert (199 if way == "rows" else 0) == caught.value.resume_at
+
+
+async def test_collecting_can_begin_anew() -> None:
+    """What comes is a reading in which nothing changed: deleted rows are not in it."""
+    source = a_source(350)
+    shift(source, 3, 7)
+    pages = source.pages(on_drift="restart")
+    rows = ids(await pages.collect())
+
+    assert list(range(2, 350)) == rows
+    assert (348, True) == (pages.report.rows, pages.report.complete)
+    assert pages.report.reread > 0
+
+
+async def test_collecting_anew_ends() -> None:
+    """After five readings."""
+    source = a_source(350)
+    shift(source, *range(1, 200))
+    with pytest.raises(DriftError) as caught:
+        await source.pages(on_drift="restart").collect()
+
+    assert 0 == caught.value.resume_at
+    assert 5 == source.offsets.count(0)
+
+
+async def test_memory_does_not_grow_with_the_list() -> None:
+    """Iterating keeps the pages on their way and some ids, however many rows went by."""
+
+    async def fetch(offset: int, limit: int) -> Page[Row]:
+        rows = tuple(Row(number) for number in range(offset, min(offset + limit, 20_000)))
+        return Page(items=rows, offset=offset, total=20_000, has_more=offset + limit < 20_000)
+
+    count = before = 0
+    tracemalloc.start()
+    try:
+        async for _ in Pages(fetch):
+            count += 1
+            if count == 2000:
+                before = tracemalloc.get_traced_memory()[0]
+                tracemalloc.reset_peak()
+        grown = tracemalloc.get_traced_memory()[1] - before
+    finally:
+        tracemalloc.stop()
+
+    assert 20_000 == count
+    assert grown < 2**19
 
 
 @pytest.mark.parametrize(
@@ -687,6 +885,7 @@ async def test_rows_without_an_identity_are_never_dropped() -> None:
         ("start", None),
         ("prefetch", -1),
         ("prefetch", None),
+        ("on_drift", "ignore"),
     ],
 )
 async def test_arguments_out_of_range_are_refused(name: str, value: object) -> None:

@@ -18,6 +18,7 @@ from cloudflow_async._core.errors import (
     DecodeError,
     InvalidArgumentError,
     OutcomeUnknownError,
+    ResponseMismatchError,
 )
 from cloudflow_async._core.fields import unknown_fields
 from cloudflow_async._core.messages import UNSET, Json, Request
@@ -126,9 +127,9 @@ def a_page(*ids: str, total: int, offset: int = 0) -> Any:
 
 
 async def test_a_list_asks_page_by_page() -> None:
-    """Filters are in every request, together with limit and offset."""
+    """Filters are in every request, together with limit and offset; pages overlap by a row."""
     resource, transport = a_resource(
-        reply(200, a_page("a", "b", total=3)), reply(200, a_page("c", total=3, offset=2))
+        reply(200, a_page("a", "b", total=3)), reply(200, a_page("b", "c", total=3, offset=1))
     )
     pages = resource._list(
         Thing, "/things", query=[("status", "active"), ("after", None)], page_size=2
@@ -138,7 +139,7 @@ async def test_a_list_asks_page_by_page() -> None:
     assert ["a", "b", "c"] == rows
     assert [
         "/things?status=active&limit=2&offset=0",
-        "/things?status=active&limit=2&offset=2",
+        "/things?status=active&limit=3&offset=1",
     ] == [request.target for request in sent(transport)]
 
 
@@ -245,3 +246,32 @@ def test_further_headers_come_after_our_own() -> None:
 def test_a_resource_shows_its_name() -> None:
     """Nothing of the client is in it."""
     assert "<Resource>" == repr(a_resource()[0])
+
+
+@pytest.mark.parametrize(("method", "applied"), [("GET", False), ("PATCH", True)])
+async def test_an_answer_about_another_resource_is_an_error(method: str, *, applied: bool) -> None:
+    """It is not handed out; ids are shown short and escaped."""
+    resource, transport = a_resource(reply(200, {"id": "\x1b" * 41}, {"X-Request-Id": "req_1"}))
+    with pytest.raises(ResponseMismatchError, match="asked for 'a', the answer is of") as caught:
+        await resource._ask(Thing, method, "/things/{id}", segments={"id": "a"}, echoes={"id": "a"})
+    error = caught.value
+
+    assert error.message.endswith("'" + r"\x1b" * 40 + "'...")
+    assert ("id", "req_1", applied) == (error.path, error.request_id, error.may_have_been_applied)
+    assert 1 == error.attempts == len(transport.exchanges)
+
+
+async def test_a_row_of_another_list_is_an_error() -> None:
+    """It is named with its place; where to go on is known."""
+    resource, _ = a_resource(reply(200, a_page("a", "a", "b", total=3), {"X-Request-Id": "req_1"}))
+    rows = resource._list(Thing, "/things", echoes={"id": "a"})
+    with pytest.raises(
+        ResponseMismatchError, match="asked for 'a', the answer is of 'b'"
+    ) as caught:
+        await rows.collect()
+
+    assert ("data[2].id", "req_1", 0) == (
+        caught.value.path,
+        caught.value.request_id,
+        caught.value.resume_at,
+    )
