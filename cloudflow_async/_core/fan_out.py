@@ -1,164 +1,113 @@
 """Read many lists at once and hand out their rows as they arrive, with a report for each.
 
-Theory.  A fixed number of workers take ids from one iterator; each reads the pages of its list and
-puts them into one short queue, so that a slow consumer stops the reading and memory does not grow
-with the history.  A page is counted when the consumer gets to it, a row when it is handed out.
+Theory.  The `Crew` reads ahead; the consumer takes what arrives (pages, ends, failures) from its
+queue, one after another.  The `Journal` counts a page when the consumer gets to it, a row when it
+is handed out: what a checkpoint says follows from that alone, however far ahead the reading is.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import aclosing
+import os
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
+from datetime import datetime
 from types import TracebackType
 from typing import Generic, Literal, TypeAlias, TypeVar
 
-import attrs
-
+from .arguments import check_int
+from .checkpoint import Checkpoint
+from .crew import Arrival, Crew
 from .errors import (
     AuthenticationError,
     ClientClosedError,
     CloudFlowError,
     CredentialError,
+    ForkedClientError,
     InvalidArgumentError,
     WrongLoopError,
 )
-from .paging import Page, Pages, check_int
+from .fan_out_report import FanOutReport, Progress
+from .journal import Journal
+from .parts import Part, Source
+from .survey import KEPT, Size, look, survey
 
 T = TypeVar("T")
 
 OnError: TypeAlias = Literal["raise", "collect"]
 """What the failure of one list does: ends the iteration, or is kept in its report."""
 
-_ENDS_ALL = (AuthenticationError, CredentialError, ClientClosedError, WrongLoopError)
-
-
-@attrs.define(kw_only=True)
-class ListReport:
-    """How the reading of one list went."""
-
-    rows: int = 0
-    """Rows handed out."""
-
-    pages: int = 0
-    """Pages begun to be handed out."""
-
-    duplicates: int = 0
-    """Rows dropped because the page before had them too."""
-
-    total: int | None = None
-    """Rows of the whole list, by its last page."""
-
-    failure: CloudFlowError | None = None
-    """What ended it early; its `resume_at` is the `start` with which to go on."""
-
-    done: bool = False
-    """Whether it was read to its end."""
-
-
-@attrs.define(kw_only=True)
-class FanOutReport:
-    """How a fan-out went, or goes."""
-
-    lists: dict[str, ListReport] = attrs.field(factory=dict)
-    """Reports by id, in the order in which the reading began."""
-
-    planned: int | None = None
-    """How many lists there are; None when the ids come from an iterator without a length."""
-
-    @property
-    def rows(self) -> int:
-        """Rows handed out."""
-        return sum(report.rows for report in self.lists.values())
-
-    @property
-    def pages(self) -> int:
-        """Pages begun to be handed out."""
-        return sum(report.pages for report in self.lists.values())
-
-    @property
-    def duplicates(self) -> int:
-        """Rows dropped as duplicates."""
-        return sum(report.duplicates for report in self.lists.values())
-
-    @property
-    def done(self) -> int:
-        """Lists read to their end."""
-        return sum(report.done for report in self.lists.values())
-
-    @property
-    def failures(self) -> Mapping[str, CloudFlowError]:
-        """What ended lists early, by id."""
-        return {
-            name: report.failure
-            for name, report in self.lists.items()
-            if report.failure is not None
-        }
-
-
-Progress: TypeAlias = Callable[[FanOutReport], None]
-"""Called when a page, an end or a failure has come; it must not block."""
-
-
-@attrs.frozen
-class _Arrival(Generic[T]):
-    """A page of a list, its end (neither page nor error), or its failure."""
-
-    name: str
-    page: Page[T] | None = None
-    error: CloudFlowError | None = None
-    duplicates: int = 0
+_ENDS_ALL = (
+    AuthenticationError,
+    CredentialError,
+    ClientClosedError,
+    ForkedClientError,
+    WrongLoopError,
+)
 
 
 class FanOut(Generic[T]):
     """Rows of many lists as they arrive: ``async with`` it, then ``async for`` over it.
 
-    Leaving the ``async with`` cancels what is on its way.  The order of rows within one list is
-    kept; lists are interleaved.  Several tasks may iterate: each row goes to one of them.
+    Nothing is sent before the first row is asked for.  Leaving the ``async with`` cancels what is
+    on its way.  The order of rows within one list is kept; lists are interleaved.  Several tasks
+    may iterate: each row goes to one of them.
     """
 
     def __init__(
         self,
-        open_list: Callable[[str], Pages[T]],
+        source: Source[T],
         ids: Iterable[str],
         *,
         concurrency: int = 16,
         on_error: OnError = "raise",
         on_progress: Progress | None = None,
+        checkpoint: Checkpoint | str | os.PathLike[str] | None = None,
     ) -> None:
         if isinstance(ids, str | bytes):
             raise InvalidArgumentError(f"Give a list of ids; {ids!r} is a single one.")
         check_int("concurrency", concurrency, 1)
         if on_error not in {"raise", "collect"}:
             raise InvalidArgumentError("on_error must be 'raise' or 'collect'.")
-        self._open_list = open_list
+        if checkpoint is not None and not isinstance(checkpoint, Checkpoint):
+            checkpoint = Checkpoint(checkpoint)
         known = dict.fromkeys(ids) if isinstance(ids, Collection) else None
-        self._ids: Iterator[str] = iter(ids if known is None else known)
+        self._source = source
+        self._ids: Iterable[str] = ids if known is None else known
         self._concurrency = concurrency
         self._on_error = on_error
         self._on_progress = on_progress
-        self._report = FanOutReport(planned=None if known is None else len(known))
-        self._arrivals: asyncio.Queue[_Arrival[T] | None] = asyncio.Queue(maxsize=concurrency)
-        self._workers: list[asyncio.Task[None]] = []
-        self._working = concurrency
+        self._checkpoint = checkpoint
+        self._journal = Journal(source, known, checkpoint)
+        self._crew = Crew(self._new_ids(), self._plan, concurrency)
+        self._looked_at: dict[str, Sequence[Part[T]]] = {}
+        self._sizes: dict[str, Size] = {}
         self._turn = asyncio.Lock()
-        self._rows: Iterator[T] = iter(())
-        self._source = ListReport()
+        self._rows: Iterator[tuple[int, T]] = iter(())
         self._entered = False
+        self._started = False
         self._ended = False
-        self._crash: Exception | None = None
+        self._read_all = False
 
     @property
     def report(self) -> FanOutReport:
         """How it goes; complete once the iteration has ended."""
-        return self._report
+        return self._journal.report
+
+    @property
+    def checkpoint(self) -> Checkpoint | None:
+        """The file that says how far it has come; None: there is none."""
+        return self._checkpoint
+
+    @property
+    def end_date(self) -> datetime | None:
+        """Up to when rows are asked for; None: there is no end, or it is not entered yet."""
+        return self._source.end_date
 
     async def __aenter__(self) -> FanOut[T]:
         if self._entered:
             raise InvalidArgumentError("A fan-out runs once; make another one.")
         self._entered = True
-        for _ in range(self._concurrency):
-            self._workers.append(asyncio.create_task(self._work()))
+        await self._journal.open()
         return self
 
     async def __aexit__(
@@ -170,11 +119,20 @@ class FanOut(Generic[T]):
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Cancel what is on its way, wait until it has ended, and end the iteration; idempotent."""
+        """Cancel what is on its way, wait until it has ended, and end the iteration; idempotent.
+
+        Raises:
+            CheckpointError: The checkpoint cannot be written.
+        """
         self._end()
-        if self._workers:
-            await asyncio.wait(self._workers)
-        self._workers.clear()
+        looked_at = [part for parts in self._looked_at.values() for part in parts]
+        self._looked_at.clear()
+        try:
+            await self._crew.ended()
+            for part in looked_at:
+                await part.aclose()
+        finally:
+            await self._journal.close(read_all=self._read_all)
 
     def __aiter__(self) -> AsyncIterator[T]:
         if not self._entered:
@@ -182,44 +140,111 @@ class FanOut(Generic[T]):
         return self
 
     async def __anext__(self) -> T:
-        for row in self._rows:
-            self._source.rows += 1
+        for number, row in self._rows:
+            self._journal.hand_out(number)
             return row
         async with self._turn:
-            row = await self._first_of_next_page()
-        self._source.rows += 1
+            self._journal.asked = True
+            number, row = await self._first_of_next_page()
+        self._journal.hand_out(number)
+        self._journal.asked = False
         return row
 
-    async def _first_of_next_page(self) -> T:
+    async def size(self, sample: int | None = None) -> Size:
+        """Look at the first pages, and return how much is left to be read.
+
+        The first pages of up to 1,000 lists are kept, and not fetched again by the iteration.
+
+        Args:
+            sample: At how many lists to look, from which to guess the others; None: at all.
+
+        Raises:
+            InvalidArgumentError: The iteration has begun.
+        """
+        if self._started or self._ended:
+            raise InvalidArgumentError("A fan-out is looked at before its first row.")
+        await self._journal.open()
+        ids = self._ids = dict.fromkeys(self._ids)
+        left = [name for name in ids if not self._journal.standing(name).report.done]
+        return await survey(left, self._size, sample=sample, concurrency=self._concurrency)
+
+    async def _size(self, id: str) -> Size:
+        if id not in self._sizes:
+            self._sizes[id] = await self._look(id)
+        return self._sizes[id]
+
+    async def _look(self, id: str) -> Size:
+        standing = self._journal.standing(id)
+        try:
+            plan = await self._source.plan(id, standing.memo)
+            parts = standing.plan(plan)
+            size = await look(self._source, id, plan, parts, rows_before=standing.report.rows)
+        except CloudFlowError as error:
+            if self._ends_all(error):
+                raise
+            return Size(requests=1, rows=0)
+        if len(self._looked_at) < KEPT:
+            self._looked_at[id] = parts
+            return size
+        for part in parts:
+            await part.aclose()
+        return size.with_first_pages(parts)
+
+    def _new_ids(self) -> Iterator[str]:
+        for name in self._ids:
+            if self._journal.begin(name):
+                yield name
+
+    async def _plan(self, id: str) -> Sequence[Part[T]]:
+        parts = self._looked_at.pop(id, None)
+        if parts is not None:
+            return parts
+        standing = self._journal.standing(id)
+        return standing.plan(await self._source.plan(id, standing.memo))
+
+    async def _first_of_next_page(self) -> tuple[int, T]:
         # Another task may have got it while this one waited for its turn.
-        while True:
-            for row in self._rows:
-                return row
+        while (found := next(self._rows, None)) is None:
             if self._ended:
                 raise StopAsyncIteration
-            arrival = await self._arrivals.get()
-            if arrival is not None:
-                self._take(arrival)
-            else:
-                self._end()
-                if self._crash is not None:
-                    raise self._crash
+            self._journal.end_page()
+            await self._journal.save_if_due()
+            if not self._started:
+                self._started = True
+                self._crew.start()
+            self._take(await self._crew.arrivals.get())
+        return found
 
-    def _take(self, arrival: _Arrival[T]) -> None:
-        report = self._source = self._report.lists[arrival.name]
-        if arrival.page is not None:
-            self._rows = iter(arrival.page.items)
-            report.pages += 1
-            report.total = arrival.page.total
-        else:
-            report.failure = arrival.error
-            report.done = arrival.error is None
-        report.duplicates = arrival.duplicates
-        if self._on_progress is not None:
-            self._on_progress(self._report)
-        if arrival.error is not None and self._ends_all(arrival.error):
+    def _take(self, arrival: Arrival[T] | Exception | None) -> None:
+        if isinstance(arrival, Arrival):
+            self._note(arrival)
+        elif arrival is not None:
             self._end()
-            raise arrival.error
+            raise arrival
+        elif not self._ended and (parts := self._journal.settle()):
+            self._crew.add(parts)
+        else:
+            self._read_all = not self._ended
+            self._end()
+
+    def _note(self, arrival: Arrival[T]) -> None:
+        part, error = arrival.part, arrival.error
+        standing = self._journal.standing(arrival.id)
+        if part is not None:
+            standing.count(part, arrival.report)
+        if error is not None:
+            standing.fail(error, part)
+        else:
+            assert part is not None  # only a failure comes without one
+            if arrival.batch is None:
+                standing.end(part)
+            else:
+                self._rows = self._journal.begin_page(part, arrival.batch)
+        if self._on_progress is not None:
+            self._on_progress(self.report)
+        if error is not None and self._ends_all(error):
+            self._end()
+            raise error
 
     def _ends_all(self, error: CloudFlowError) -> bool:
         # What one list meets with these, all others would meet.
@@ -228,34 +253,4 @@ class FanOut(Generic[T]):
     def _end(self) -> None:
         self._ended = True
         self._rows = iter(())
-        for worker in self._workers:
-            worker.cancel()
-        # Whoever waits for an arrival wakes up.
-        while not self._arrivals.empty():
-            self._arrivals.get_nowait()
-        self._arrivals.put_nowait(None)
-
-    async def _work(self) -> None:
-        try:
-            for name in self._ids:
-                if name not in self._report.lists:
-                    self._report.lists[name] = ListReport()
-                    await self._read_list(name)
-        except Exception as error:  # noqa: BLE001 - the caller's iterator may raise anything
-            self._crash = error
-            self._working = 1
-        self._working -= 1
-        if self._working == 0:
-            await self._arrivals.put(None)
-
-    async def _read_list(self, name: str) -> None:
-        pages: Pages[T] | None = None
-        try:
-            pages = self._open_list(name)
-            async with aclosing(pages):
-                async for page in pages.pages():
-                    await self._arrivals.put(_Arrival(name, page=page, duplicates=pages.duplicates))
-            end = _Arrival[T](name, duplicates=pages.duplicates)
-        except CloudFlowError as error:
-            end = _Arrival(name, error=error, duplicates=pages.duplicates if pages else 0)
-        await self._arrivals.put(end)
+        self._crew.end()

@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from cloudflow_async._core.auth import ApiKeyAuth, Auth
-from cloudflow_async._core.auth.chain import AuthChain
-from cloudflow_async._core.auth.discovery import BASE_URL
-from cloudflow_async._core.auth.profiles import read_profile
+from cloudflow_async._core.auth.api_key import BASE_URL
 from cloudflow_async._core.client import Client
 from cloudflow_async._core.errors import InvalidArgumentError
 from cloudflow_async._core.limiter import Limiter
@@ -48,6 +46,9 @@ class CloudFlow(Client):
         limiter: Decides when a request may leave.  None: a `LocalLimiter` with the limits of the
             profile's tier or else the documented ones, and `max_connections` requests in flight
             at most.
+        reserve: Requests of the limiter's budget that only calls of high priority may use, for
+            those that a person waits for: ``cf.with_options(priority="high")``.  A limiter of
+            your own has its own.
         retry: How often and how patiently to try again; None: `RetryPolicy()`.
         timeout: Seconds for one attempt on the wire.
         deadline: Seconds for a whole call with its waits and retries; None: no bound.
@@ -92,11 +93,12 @@ class CloudFlow(Client):
         profile: str | None = None,
         base_url: str | None = None,
         limiter: Limiter | None = None,
+        reserve: int = 0,
         retry: RetryPolicy | None = None,
         timeout: float = 30.0,
         deadline: float | None = None,
         max_wait: float | None = None,
-        max_connections: int = 20,
+        max_connections: int = 100,
         max_response_bytes: int = LARGEST_BODY,
         http: aiohttp.ClientSession | None = None,
         user_agent: str | None = None,
@@ -105,13 +107,18 @@ class CloudFlow(Client):
         ssl_context: ssl.SSLContext | None = None,
         allow_insecure_http: bool = False,
     ) -> None:
-        place = _choose(api_key, auth, profile, base_url)
+        try:
+            place = _choose(api_key, auth, profile, base_url)
+        finally:
+            # From here on a traceback that shows variables shows no key.
+            del api_key
         self._waits = Waits[Execution]()
         super().__init__(
             place.auth,
             base_url=place.base_url,
             limits=place.limits,
             limiter=limiter,
+            reserve=reserve,
             retry=retry,
             timeout=timeout,
             deadline=deadline,
@@ -159,10 +166,22 @@ class _Place:
 def _choose(
     api_key: str | None, auth: Auth | None, profile: str | None, base_url: str | None
 ) -> _Place:
-    if sum(given is not None for given in (api_key, auth, profile)) > 1:
-        raise InvalidArgumentError("Give one of api_key, auth and profile, not both.")
-    if api_key is not None:
-        return _Place(ApiKeyAuth(api_key), _or_usual(base_url))
+    try:
+        if sum(given is not None for given in (api_key, auth, profile)) > 1:
+            raise InvalidArgumentError("Give one of api_key, auth and profile, not both.")
+        if api_key is not None:
+            return _Place(ApiKeyAuth(api_key), _or_usual(base_url))
+    finally:
+        del api_key
+    return _look_up(auth, profile, base_url)
+
+
+def _look_up(auth: Auth | None, profile: str | None, base_url: str | None) -> _Place:
+    # These are a fifth of the time that importing this package takes, and those who give a key
+    # need none of them.
+    from cloudflow_async._core.auth.chain import AuthChain  # noqa: PLC0415 - see above
+    from cloudflow_async._core.auth.profiles import read_profile  # noqa: PLC0415 - the same
+
     if profile is not None:
         found = read_profile(profile)
         return _Place(found.auth(), _or_usual(base_url, found.base_url), found.limits)

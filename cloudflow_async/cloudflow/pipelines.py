@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import enum
+import os
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from cloudflow_async._core.fan_out import FanOut, OnError, Progress
+from cloudflow_async._core.errors import InvalidArgumentError
 from cloudflow_async._core.fields import unknown_fields
-from cloudflow_async._core.messages import Json
+from cloudflow_async._core.messages import UNSET, Json, Unset
+from cloudflow_async._core.page import Bookmark, OnDrift
 from cloudflow_async._core.paging import Pages
 from cloudflow_async._core.resource import Resource
 from cloudflow_async._core.session import Options, Session
 
 from .waiting import LONGEST_PAUSE, Router, Waits
+
+if TYPE_CHECKING:
+    from cloudflow_async._core.checkpoint import Checkpoint
+    from cloudflow_async._core.fan_out import FanOut, OnError
+    from cloudflow_async._core.fan_out_report import Progress
+    from cloudflow_async._core.parts import Start
+
+    from .slicing import Slices
 
 _EXECUTIONS: Final = "/pipelines/{pipeline_id}/executions"
 
@@ -77,7 +87,7 @@ class Pipelines(Resource):
         super().__init__(session, options)
         self._waits = Waits() if waits is None else waits
 
-    def executions(
+    def executions(  # noqa: PLR0913 - each is a filter or an option, most have a default
         self,
         pipeline_id: str,
         *,
@@ -86,8 +96,9 @@ class Pipelines(Resource):
         end_date: datetime | None = None,
         page_size: int = 100,
         max_items: int | None = None,
-        start: int = 0,
+        start: int | Bookmark = 0,
         prefetch: int = 1,
+        on_drift: OnDrift = "dedupe",
     ) -> Pages[Execution]:
         """Return the execution history of a pipeline (List Pipeline Executions).
 
@@ -98,8 +109,9 @@ class Pipelines(Resource):
             end_date: Only those started then or earlier; has to be aware.
             page_size: Rows a request, 1 to 100.
             max_items: Most rows in all; None: no bound.
-            start: Rows to skip; errors tell it as `resume_at`.
+            start: Rows to skip, or a `Bookmark`; errors tell the number as `resume_at`.
             prefetch: Pages kept on their way ahead of the reader.
+            on_drift: What is done when the list changes meanwhile; `Pages` tells.
 
         Raises:
             InvalidArgumentError: An argument is out of range, or a datetime has no zone.
@@ -113,59 +125,109 @@ class Pipelines(Resource):
             max_items=max_items,
             start=start,
             prefetch=prefetch,
+            on_drift=on_drift,
             scope="pipelines:read",
+            echoes={"pipeline_id": pipeline_id},
         )
 
-    def fan_out(
+    def fan_out(  # noqa: PLR0913 - each is a filter or an option, most have a default
         self,
         pipeline_ids: Iterable[str],
         *,
         status: ExecutionStatus | str | None = None,
         start_date: datetime | None = None,
-        end_date: datetime | None = None,
+        end_date: datetime | Unset | None = UNSET,
         page_size: int = 100,
         concurrency: int = 16,
         on_error: OnError = "raise",
         on_progress: Progress | None = None,
+        on_drift: OnDrift = "dedupe",
+        slices: Slices | None = None,
+        settle_running: bool = False,
+        checkpoint: Checkpoint | str | os.PathLike[str] | None = None,
     ) -> FanOut[Execution]:
         """Read the histories of many pipelines at once: ``async with`` it, ``async for`` over it.
 
         Rows come as they arrive; those of one pipeline in its order.  `report` tells, for each
-        pipeline, rows, pages and how it ended.
+        pipeline, rows, pages, how it ended, and whether it is complete.
+
+        Without `end_date`, a history is read up to the start of the run, so that executions that
+        begin meanwhile do not shift its pages; ``end_date`` of the result tells the instant.  It
+        is the server's, as soon as one of its answers has told its time, else that of our clock:
+        if ours is slow by a minute before the client's first call, the last minute is not read.
+
+        With a `checkpoint`, a run that ended early (an error, a crash, a kill) is gone on with by
+        the same call with the same file, at the rows that were not handed out, whatever has been
+        inserted or deleted meanwhile; see `Checkpoint`.  Pipelines that failed are tried again.
 
         Args:
             pipeline_ids: Which; one that comes twice is read once.
             status: As in `executions`.
             start_date: As in `executions`.
-            end_date: As in `executions`.
+            end_date: As in `executions`; left out, the start of the run; None: no end.
             page_size: As in `executions`.
-            concurrency: Pipelines read at the same time.
+            concurrency: Requests on their way at the same time, shared evenly by the pipelines
+                that are being read; and how many these are.  A consumer that rests stops the
+                reading when twice as many pages have come.
             on_error: ``"raise"`` ends the iteration at the first pipeline that fails;
                 ``"collect"`` keeps the error in the report and goes on with the others.  A
                 refused credential or a closed client ends it in any case.
             on_progress: Called with the report after each page, end and failure.
+            on_drift: As in `executions`.
+            slices: Cut each history into slices of time that are read concurrently, each a list
+                of its own: a timedelta, or such as ``"30m"``, ``"6h"``, ``"1d"``, ``"2w"``; or
+                ``"auto"``: one for about 20 pages, where there are more.  Rows come in the
+                order of the server within a slice only.  A slice costs a request even when it is
+                empty, and two more go ahead where `start_date` is missing or with ``"auto"``.
+            settle_running: Hold executions back that are running, read them again when all else
+                is read, and hand them out once, as they are then.  One that was deleted
+                meanwhile does not come.
+            checkpoint: A path, or a `Checkpoint`.
 
         Raises:
-            InvalidArgumentError: An argument is out of range, or a datetime has no zone.
+            InvalidArgumentError: An argument is out of range, a datetime has no zone, or, on
+                entering, the checkpoint's run asks for something else.
+            CheckpointError: On entering or later: the checkpoint's file cannot be used.
         """
+        # Not every program reads many histories.
+        from cloudflow_async._core.fan_out import FanOut  # noqa: PLC0415 - see above
 
-        def open_list(pipeline_id: str) -> Pages[Execution]:
+        from .histories import Histories  # noqa: PLC0415 - the same
+
+        def open_window(
+            id: str, start_date: datetime | None, end_date: datetime | None, start: Start
+        ) -> Pages[Execution]:
             return self.executions(
-                pipeline_id,
+                id,
                 status=status,
                 start_date=start_date,
                 end_date=end_date,
                 page_size=page_size,
+                start=start,
+                on_drift=on_drift,
             )
 
         # Bad filters are refused here and not once for each pipeline.
-        open_list("any")
+        open_window("any", start_date, None if isinstance(end_date, Unset) else end_date, 0)
+        if settle_running and status == ExecutionStatus.RUNNING:
+            raise InvalidArgumentError("settle_running asks for more than those that run.")
+        histories = Histories(
+            open_window,
+            now=self._session.now,
+            filters={"status": None if status is None else str(status)},
+            page_size=page_size,
+            start_date=start_date,
+            end_date=end_date,
+            slices=slices,
+            settle_running=settle_running,
+        )
         return FanOut(
-            open_list,
+            histories,
             pipeline_ids,
             concurrency=concurrency,
             on_error=on_error,
             on_progress=on_progress,
+            checkpoint=checkpoint,
         )
 
     async def wait_for_execution(

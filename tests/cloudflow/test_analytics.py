@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from cloudflow_async import BadRequestError, CloudFlow, InvalidArgumentError
-from cloudflow_async.emulator import Emulator
+from cloudflow_async import (
+    BadRequestError,
+    CloudFlow,
+    InvalidArgumentError,
+    ResponseMismatchError,
+)
+from cloudflow_async.emulator import Emulator, Fault
 
 
 async def test_workflow_metrics(cf: CloudFlow, emulator: Emulator) -> None:
@@ -50,3 +55,12 @@ async def test_metrics_as_one_str(cf: CloudFlow, emulator: Emulator) -> None:
         await cf.analytics.workflow_metrics("wf_1", period="7d", metrics="execution_count")
 
     assert [] == emulator.requests
+
+
+async def test_swapped_answers(cf: CloudFlow, emulator: Emulator) -> None:
+    """The metrics of another workflow are an error, never a result."""
+    asked, other = emulator.add_workflow(), emulator.add_workflow()
+    answer = await cf.request("GET", f"/analytics/workflows/{other}", params={"period": "7d"})
+    emulator.inject(Fault(status=200, body=answer.body))
+    with pytest.raises(ResponseMismatchError, match=r"^workflow_id: asked for"):
+        await cf.analytics.workflow_metrics(asked, period="7d")

@@ -18,6 +18,7 @@ from cloudflow_async import (
 )
 from cloudflow_async._core.auth.chain import AuthChain
 from cloudflow_async.emulator import Emulator
+from tests.canaries import API_KEY, Lookout
 
 Write = Callable[..., None]
 
@@ -160,3 +161,23 @@ def test_two_credentials(given: dict[str, Any]) -> None:
     """Two credentials are one too many."""
     with pytest.raises(InvalidArgumentError, match="not both"):
         CloudFlow(**given)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"api_key": f"{API_KEY}\n"},
+        {"api_key": API_KEY, "auth": AnonymousAuth()},
+        {"api_key": API_KEY, "timeout": 0},
+        {"api_key": API_KEY, "base_url": "http://cloudflow"},
+    ],
+    ids=["key", "auth", "timeout", "base_url"],
+)
+def test_no_refusal_shows_the_key(given: dict[str, Any]) -> None:
+    """Whatever is wrong with the arguments, not in the text nor in the variables of our frames."""
+    lookout = Lookout()
+    with pytest.raises(InvalidArgumentError) as caught:
+        CloudFlow(**given)
+    lookout.see("error", caught.value)
+
+    assert [] == lookout.finds()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -12,8 +14,9 @@ from cloudflow_async import (
     ExecutionStatus,
     InvalidArgumentError,
     NotFoundError,
+    ResponseMismatchError,
 )
-from cloudflow_async.emulator import Emulator
+from cloudflow_async.emulator import Emulator, Fault
 
 
 async def test_executions(cf: CloudFlow, emulator: Emulator) -> None:
@@ -74,6 +77,27 @@ async def test_fan_out_with_a_failure(cf: CloudFlow, emulator: Emulator) -> None
                 pass
 
 
+async def test_fan_out_with_all_options(cf: CloudFlow, emulator: Emulator, tmp_path: Path) -> None:
+    """Slices, running ones, checkpoint and estimate work together; nothing is left behind."""
+    ids = emulator.seed_history(pipelines=4)
+    history = cf.pipelines.fan_out(
+        ids, slices="2w", settle_running=True, on_drift="dedupe", checkpoint=tmp_path / "run"
+    )
+    estimate = await cf.estimate(history, sample=2)
+    async with history:
+        rows = [row async for row in history]
+
+    assert estimate.lists == 4 == history.report.done
+    assert len(rows) == len({row.id for row in rows}) == history.report.total
+    assert [] == os.listdir(tmp_path)
+
+
+def test_fan_out_that_contradicts_itself() -> None:
+    """Running executions alone, and none that runs, is not possible."""
+    with pytest.raises(InvalidArgumentError, match="settle_running"):
+        CloudFlow("cf_test_key").pipelines.fan_out(["a"], status="running", settle_running=True)
+
+
 def test_fan_out_with_bad_filters() -> None:
     """A filter that cannot be sent is refused once, where the fan-out is made."""
     with pytest.raises(InvalidArgumentError, match="no time zone"):
@@ -120,3 +144,13 @@ async def test_waiting_with_a_closed_client(cf: CloudFlow) -> None:
 
     with pytest.raises(ClientClosedError):
         await cf.pipelines.wait_for_execution("pipe_4x9k2m", "exec_7m3k9x2p")
+
+
+async def test_swapped_answers(cf: CloudFlow, emulator: Emulator) -> None:
+    """Executions of another pipeline are an error, never rows."""
+    asked, other = emulator.add_pipeline(), emulator.add_pipeline()
+    emulator.add_executions(other, 3)
+    answer = await cf.request("GET", f"/pipelines/{other}/executions")
+    emulator.inject(Fault(status=200, body=answer.body))
+    with pytest.raises(ResponseMismatchError, match=r"^data\[0\].pipeline_id: asked for"):
+        await cf.pipelines.executions(asked)

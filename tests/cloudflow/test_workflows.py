@@ -15,6 +15,7 @@ from cloudflow_async import (
     NotFoundError,
     OutcomeUnknownError,
     PermissionDeniedError,
+    ResponseMismatchError,
     ScheduleTrigger,
     TransformStep,
     UnknownStep,
@@ -197,3 +198,27 @@ async def test_missing_scope(emulator: Emulator) -> None:
 
         with pytest.raises(PermissionDeniedError, match="insufficient_permissions"):
             await cf.workflows.delete("wf_8x7k2m9p")
+
+
+async def test_swapped_answers(cf: CloudFlow, emulator: Emulator) -> None:
+    """A workflow that was not asked for is an error, never a result."""
+    asked, other = emulator.add_workflow(name="asked"), emulator.add_workflow(name="other")
+    swapped = json.dumps(
+        {
+            "id": other,
+            "name": "other",
+            "status": "active",
+            "trigger": {"type": "webhook"},
+            "steps": [],
+            "created_at": "2026-01-24T10:45:00Z",
+            "updated_at": "2026-01-24T10:45:00Z",
+        }
+    )
+    emulator.inject(Fault(status=200, body=swapped, times=2))
+    with pytest.raises(ResponseMismatchError, match=f"^id: asked for '{asked}', .* '{other}'$"):
+        await cf.workflows.get(asked)
+    with pytest.raises(ResponseMismatchError) as caught:
+        await cf.workflows.update(asked, name="new")
+
+    assert caught.value.may_have_been_applied
+    assert "asked" == (await cf.workflows.get(asked)).name

@@ -13,6 +13,7 @@ from cloudflow_async._core.errors import (
     AuthenticationError,
     ClientClosedError,
     CloudFlowError,
+    ForkedClientError,
     InvalidArgumentError,
     NoCredentialsError,
     NotFoundError,
@@ -20,8 +21,11 @@ from cloudflow_async._core.errors import (
     ServerError,
     WrongLoopError,
 )
-from cloudflow_async._core.fan_out import FanOut, FanOutReport, ListReport
-from cloudflow_async._core.paging import Page, Pages
+from cloudflow_async._core.fan_out import FanOut
+from cloudflow_async._core.fan_out_report import FanOutReport
+from cloudflow_async._core.page import ListReport, Page
+from cloudflow_async._core.paging import Pages
+from cloudflow_async._core.parts import Source, Start
 
 pytestmark = pytest.mark.virtual_time
 
@@ -49,7 +53,7 @@ class Lists:
     under_way: int = 0
     most_under_way: int = 0
 
-    def open(self, name: str) -> Pages[Row]:
+    def open(self, name: str, start: Start = 0) -> Pages[Row]:
         """Return a list, as the client sees it."""
 
         async def fetch(offset: int, limit: int) -> Page[Row]:
@@ -65,7 +69,7 @@ class Lists:
                 self.under_way -= 1
             return self._page(name, offset, limit)
 
-        return Pages(fetch, page_size=10)
+        return Pages(fetch, page_size=10, start=start)
 
     def _page(self, name: str, offset: int, limit: int) -> Page[Row]:
         total = self.sizes[name]
@@ -76,7 +80,7 @@ class Lists:
 
     def fan_out(self, ids: Any = None, **options: Any) -> FanOut[Row]:
         """Return a fan-out over the lists."""
-        return FanOut(self.open, list(self.sizes) if ids is None else ids, **options)
+        return FanOut(Source(self.open), list(self.sizes) if ids is None else ids, **options)
 
     def rows_of(self, name: str) -> list[str]:
         """Return the identities of all rows of a list."""
@@ -130,7 +134,8 @@ async def test_every_row_of_every_list_comes_once(concurrency: int) -> None:
         report.planned,
         report.failures,
     )
-    assert ListReport(rows=25, pages=3, total=25, done=True) == report.lists["a"]
+    assert report.complete
+    assert ListReport(rows=25, pages=3, first_total=25, total=25, done=True) == report.lists["a"]
     assert set() == others()
 
 
@@ -212,6 +217,7 @@ async def test_after_an_error_the_iteration_has_ended() -> None:
         AuthenticationError("no", status=401),
         NoCredentialsError("none"),
         ClientClosedError("closed"),
+        ForkedClientError("forked"),
         WrongLoopError("elsewhere"),
     ],
     ids=lambda error: type(error).__name__,
@@ -238,12 +244,12 @@ async def test_a_list_that_cannot_be_opened_has_failed() -> None:
     """A bad id is an error of its own list."""
     lists = some_lists(2)
 
-    def open_list(name: str) -> Pages[Row]:
+    def open_list(name: str, start: Start) -> Pages[Row]:
         if not name:
             raise InvalidArgumentError("an id has at least one character")
-        return lists.open(name)
+        return lists.open(name, start)
 
-    fan_out = FanOut(open_list, ["a", "", "b"], on_error="collect")
+    fan_out = FanOut(Source(open_list), ["a", "", "b"], on_error="collect")
     rows = await read(fan_out)
 
     assert 50 == len(rows)
@@ -431,21 +437,31 @@ async def test_a_progress_callback_that_raises_is_heard() -> None:
     assert set() == others()
 
 
-async def test_duplicates_are_counted() -> None:
-    """Rows that were pushed into the next page are dropped, and stand in the report."""
-    lists = some_lists(1)
+async def test_what_changed_meanwhile_stands_in_the_report() -> None:
+    """Rows dropped that came twice, pages read again, the totals first and last."""
+    lists = some_lists(1, size=35)
     original = lists._page
 
-    def shifted(name: str, offset: int, limit: int) -> Page[Row]:
-        page = original(name, offset, limit)
-        return attrs.evolve(page, items=(Row("a-9"), *page.items[1:])) if offset == 10 else page
+    def grown(name: str, offset: int, limit: int) -> Page[Row]:
+        lists.sizes["a"] = 36
+        return attrs.evolve(original(name, offset, limit), items=_before(offset, limit))
 
-    lists._page = shifted  # type: ignore[method-assign]
-    fan_out = lists.fan_out()
-    rows = await read(fan_out)
+    def _before(offset: int, limit: int) -> tuple[Row, ...]:
+        # A new row is the first one now.
+        return tuple(Row(f"a-{n - 1}") for n in range(offset, min(36, offset + limit)))
 
-    assert 24 == len(rows)
-    assert 1 == fan_out.report.duplicates == fan_out.report.lists["a"].duplicates
+    async with lists.fan_out(concurrency=1) as fan_out:
+        rows = []
+        async for row in fan_out:
+            rows.append(row.id)
+            lists._page = grown  # type: ignore[method-assign]
+    report = fan_out.report
+
+    assert [f"a-{n}" for n in range(35)] == rows
+    assert (35, 36, 35) == (report.first_total, report.total, report.rows)
+    assert 1 == report.duplicates == report.lists["a"].duplicates
+    assert report.reread == report.lists["a"].reread
+    assert report.complete
 
 
 async def test_it_has_to_be_entered() -> None:
@@ -472,8 +488,8 @@ def test_bad_options_are_refused(option: str, value: object) -> None:
 async def test_a_foreign_exception_comes_out() -> None:
     """A mistake in a program is not kept in a report."""
 
-    def open_list(name: str) -> Pages[Row]:
+    def open_list(name: str, start: Start) -> Pages[Row]:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        await read(FanOut(open_list, ["a"], on_error="collect"))
+        await read(FanOut(Source(open_list), ["a"], on_error="collect"))

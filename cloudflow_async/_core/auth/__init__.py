@@ -27,18 +27,22 @@ The files, in the order in which one is found, signs, and stands on others:
     protocol            what the session asks of a credential
 """
 
-from .anonymous import AnonymousAuth
-from .api_key import ApiKeyAuth
-from .authorization import AuthorizationRequest
-from .chain import AuthChain
-from .file_store import FileTokenStore
-from .jwt import JWTAuth
-from .keyring_store import KeyringTokenStore
-from .oauth2 import OAuth2Auth
-from .protocol import Auth, Refusal
-from .scopes import check_scope, known_scopes
-from .token import Token
-from .token_store import MemoryTokenStore, TokenStore
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .anonymous import AnonymousAuth
+    from .api_key import ApiKeyAuth
+    from .authorization import AuthorizationRequest
+    from .chain import AuthChain
+    from .file_store import FileTokenStore
+    from .jwt import JWTAuth
+    from .keyring_store import KeyringTokenStore
+    from .oauth2 import OAuth2Auth
+    from .protocol import Auth, Refusal
+    from .scopes import check_scope, known_scopes
+    from .token import Token
+    from .token_store import MemoryTokenStore, TokenStore
 
 __all__ = [
     "AnonymousAuth",
@@ -57,3 +61,30 @@ __all__ = [
     "check_scope",
     "known_scopes",
 ]
+
+_HOMES = {
+    "AnonymousAuth": ".anonymous",
+    "ApiKeyAuth": ".api_key",
+    "Auth": ".protocol",
+    "AuthChain": ".chain",
+    "AuthorizationRequest": ".authorization",
+    "FileTokenStore": ".file_store",
+    "JWTAuth": ".jwt",
+    "KeyringTokenStore": ".keyring_store",
+    "MemoryTokenStore": ".token_store",
+    "OAuth2Auth": ".oauth2",
+    "Refusal": ".protocol",
+    "Token": ".token",
+    "TokenStore": ".token_store",
+    "check_scope": ".scopes",
+    "known_scopes": ".scopes",
+}
+
+if not TYPE_CHECKING:  # pragma: no branch - only type checkers go past it
+
+    def __getattr__(name: str) -> object:
+        """Load a credential at its first use: a program has one or two of them."""
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = globals()[name] = getattr(import_module(_HOMES[name], __name__), name)
+        return value

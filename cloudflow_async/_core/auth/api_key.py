@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import os
 import time
@@ -16,6 +15,7 @@ from cloudflow_async._core.errors import (
     InvalidArgumentError,
     NoCredentialsError,
 )
+from cloudflow_async._core.log import log_of
 from cloudflow_async._core.messages import Request
 
 from .api_key_source import (
@@ -29,6 +29,9 @@ from .api_key_source import (
 from .protocol import Refusal
 from .warn import warn_caller
 
+BASE_URL: Final = "https://api.cloudflow.io/v2"
+"""Where keys, and all other credentials, go unless told otherwise (API document: Overview)."""
+
 HEADER = "X-API-Key"
 VARIABLE = "CLOUDFLOW_API_KEY"
 
@@ -38,7 +41,7 @@ KeyKind: TypeAlias = Literal["live", "test"]
 LIFETIME_DAYS: Final = 90
 """API document, Security Notes: "Rotate keys every 90 days"."""
 
-_LOG = logging.getLogger("cloudflow_async")
+_LOG = log_of()
 _KINDS: Final[dict[str, KeyKind]] = {"cf_live_": "live", "cf_test_": "test"}
 _WARNED_AFTER_DAYS = 80
 _DAY = 86_400.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
@@ -16,6 +15,7 @@ from cloudflow_async._core.errors import (
     TokenRequestError,
 )
 from cloudflow_async._core.limits import RateLimits
+from cloudflow_async._core.log import log_of
 from cloudflow_async._core.messages import Request
 from cloudflow_async._core.wire import printable
 
@@ -26,7 +26,7 @@ from .protocol import Auth, Refusal
 from .scopes import known_scopes
 from .single_flight import SingleFlight
 
-_LOG = logging.getLogger("cloudflow_async")
+_LOG = log_of()
 _LONGEST_REASON = 300
 _DEFAULT_ADVICE = (
     f"Set {KEY_VARIABLE}, or run 'cloudflow login', or give the client api_key=, auth= or profile=."

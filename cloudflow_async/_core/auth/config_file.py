@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from cloudflow_async._core.errors import CredentialError, InsecureFileError
-
-from .private_paths import reason, shown
+from cloudflow_async._core.paths import reason, shown
 
 CONFIG_VARIABLE: Final = "CLOUDFLOW_CONFIG"
 

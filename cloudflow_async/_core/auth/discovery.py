@@ -14,14 +14,11 @@ from cloudflow_async._core.errors import CredentialError, NoCredentialsError
 from cloudflow_async._core.limits import RateLimits
 from cloudflow_async._core.wire import printable
 
+from .api_key import BASE_URL, ApiKeyAuth
 from .api_key import VARIABLE as KEY_VARIABLE
-from .api_key import ApiKeyAuth
 from .jwt import JWTAuth
 from .profiles import Profile, read_profile
 from .protocol import Auth
-
-BASE_URL: Final = "https://api.cloudflow.io/v2"
-"""API document: Overview."""
 
 BASE_URL_VARIABLE: Final = "CLOUDFLOW_BASE_URL"
 PROFILE_VARIABLE: Final = "CLOUDFLOW_PROFILE"

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import logging
 import os
-import sys
 from pathlib import Path
 
 from cloudflow_async._core.errors import CredentialError
+from cloudflow_async._core.file_locking import lock, unlock
+from cloudflow_async._core.log import log_of
+from cloudflow_async._core.paths import reason, shown
+from cloudflow_async._core.threads import finish
 
-from .private_paths import check_own, make_directory, reason, shown
-from .threads import finish
+from .private_paths import check_own, make_directory
 
-_LOG = logging.getLogger("cloudflow_async")
+_LOG = log_of()
 _PATIENCE = 60.0
 _SHORTEST_PAUSE = 0.005
 _LONGEST_PAUSE = 0.1
 _NO_ROOM = {errno.EROFS, errno.ENOSPC, errno.EDQUOT}
 _NO_RIGHT = {errno.EACCES, errno.EPERM}
-_HELD = {errno.EACCES, errno.EAGAIN, errno.EDEADLK}
 
 
 class FileLock:
@@ -85,43 +85,15 @@ class FileLock:
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     def _try(self) -> bool:
-        if self._descriptor is None:
-            return True
-        try:
-            _lock(self._descriptor)
-        except OSError as error:
-            if error.errno not in _HELD:
-                raise
-            return False
-        return True
+        return self._descriptor is None or lock(self._descriptor)
 
     def _close(self) -> None:
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
-            # Closing is not enough where a child that was forked has the descriptor too.
-            _unlock(descriptor)
+            unlock(descriptor)
             os.close(descriptor)
 
 
 def _cannot_be_made(path: Path, error: OSError) -> bool:
     """Return whether nothing at all can be written there, rather than this file."""
     return error.errno in _NO_ROOM or (error.errno in _NO_RIGHT and not os.path.lexists(path))
-
-
-def _lock(descriptor: int) -> None:
-    if sys.platform == "win32":
-        import msvcrt  # noqa: PLC0415 - of Windows only
-
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-    else:
-        import fcntl  # noqa: PLC0415 - not of Windows
-
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-
-def _unlock(descriptor: int) -> None:
-    if sys.platform == "win32":
-        return  # Closing is enough: there are no forked children.
-    import fcntl  # noqa: PLC0415 - not of Windows
-
-    fcntl.flock(descriptor, fcntl.LOCK_UN)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import os
-import secrets
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
+from cloudflow_async._core.atomic_file import remove_leftovers, replace_file
 from cloudflow_async._core.errors import CredentialError
+from cloudflow_async._core.paths import reason, shown, to_path
+from cloudflow_async._core.threads import finish
 
 from . import token_json
 from .file_lock import FileLock
@@ -19,16 +20,10 @@ from .private_paths import (
     check_own,
     check_private,
     make_directory,
-    reason,
-    shown,
-    to_path,
 )
-from .threads import finish
 from .token import Token
 
 _LARGEST = 1024 * 1024
-_STALE_AFTER = 60.0
-_NOT_FOR_DIRECTORIES = {errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.EBADF}
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _BINARY = getattr(os, "O_BINARY", 0)
 
@@ -119,55 +114,11 @@ def _remove(path: Path) -> None:
     with contextlib.suppress(FileNotFoundError):
         check_own(path, path.lstat())
         path.unlink()
-    with contextlib.suppress(FileNotFoundError):
-        _remove_temporary(path, before=None)
-        _sync(path.parent)
+    remove_leftovers(path)
 
 
 def _replace(path: Path, token: Token) -> None:
     make_directory(path.parent)
     with contextlib.suppress(FileNotFoundError):
         check_own(path, path.lstat())
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOFOLLOW | _BINARY
-    descriptor = os.open(temporary, flags, 0o600)
-    try:
-        written_at = _write(descriptor, token_json.write(token))
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise
-    _sync(path.parent)
-    _remove_temporary(path, before=written_at - _STALE_AFTER)
-
-
-def _write(descriptor: int, data: bytes) -> float:
-    """Write a new file to the disk and return when that was, on the file system's clock."""
-    with open(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(descriptor)
-        return os.fstat(descriptor).st_mtime
-
-
-def _remove_temporary(path: Path, before: float | None) -> None:
-    """Remove what processes left that were killed while they saved; others may be saving now."""
-    for other in path.parent.iterdir():
-        if other.name.startswith(f".{path.name}.") and other.suffix == ".tmp":
-            with contextlib.suppress(OSError):
-                if before is None or other.lstat().st_mtime < before:
-                    other.unlink()
-
-
-def _sync(directory: Path) -> None:
-    """Bring a change of names to the disk, where the system can do that."""
-    try:
-        descriptor = os.open(directory, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-    except OSError as error:
-        if error.errno not in _NOT_FOR_DIRECTORIES:
-            raise
+    replace_file(path, token_json.write(token))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -18,6 +17,7 @@ from cloudflow_async._core.errors import (
     InvalidArgumentError,
     NoCredentialsError,
 )
+from cloudflow_async._core.log import log_of
 from cloudflow_async._core.messages import Request
 from cloudflow_async._core.secret import Secret
 
@@ -27,7 +27,7 @@ from .protocol import Refusal
 from .signing_key import SigningKey
 from .single_flight import SingleFlight
 
-_LOG = logging.getLogger("cloudflow_async")
+_LOG = log_of()
 _HEADER = "Authorization"
 
 _DRIFT = 5.0

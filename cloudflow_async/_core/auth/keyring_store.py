@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,19 +11,20 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from cloudflow_async._core.errors import CredentialError, InvalidArgumentError
+from cloudflow_async._core.log import log_of
+from cloudflow_async._core.paths import to_path
 from cloudflow_async._core.secret import Secret
+from cloudflow_async._core.threads import finish
 
 from . import token_json
 from .file_lock import FileLock
-from .private_paths import to_path
-from .threads import finish
 from .token import Token
 from .token_store import TokenStore
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
 
-_LOG = logging.getLogger("cloudflow_async")
+_LOG = log_of()
 
 
 class KeyringTokenStore:

@@ -21,6 +21,7 @@ from cloudflow_async._core.errors import (
     NoCredentialsError,
 )
 from cloudflow_async._core.limits import RateLimits
+from cloudflow_async._core.paths import shown
 from cloudflow_async._core.secret import Secret
 
 from .anonymous import AnonymousAuth
@@ -32,7 +33,6 @@ from .jwt import JWTAuth
 from .keyring_store import KeyringTokenStore
 from .oauth2 import OAuth2Auth
 from .private_key_source import PrivateKey
-from .private_paths import shown
 from .profile_format import WAYS, Settings, check_name, names, read_settings
 from .profile_secrets import KeptSecret, Place
 from .protocol import Auth

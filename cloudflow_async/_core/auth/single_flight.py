@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
 import attrs
 
 from cloudflow_async._core.errors import CloudFlowError, CredentialError, WrongLoopError, own
+from cloudflow_async._core.log import log_of
 
 T = TypeVar("T")
 
-_LOG = logging.getLogger("cloudflow_async")
+_LOG = log_of()
 
 
 @attrs.frozen

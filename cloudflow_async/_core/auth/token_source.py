@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import Callable
 from typing import Protocol
 
 import attrs
 
 from cloudflow_async._core.errors import CloudFlowError, ReauthenticationRequiredError
+from cloudflow_async._core.log import log_of
 from cloudflow_async._core.secret import Secret
 
 from .held_token import HeldToken, hold, is_alive
@@ -26,7 +26,7 @@ from .single_flight import SingleFlight
 from .token import Token
 from .token_store import TokenStore
 
-_LOG = logging.getLogger("cloudflow_async")
+_LOG = log_of()
 
 _FRESH = 10.0
 """Seconds in which a token that answered a refusal is not replaced because of a second one."""

@@ -486,11 +486,12 @@ async def test_who_reads_meanwhile_finds_one_token_or_the_other(path: Path) -> N
 
 _CRASH = """
 import os, pathlib, signal, sys
+from cloudflow_async._core import atomic_file
 from cloudflow_async._core.auth import file_store, token_json
 from cloudflow_async._core.auth.token import Token
 
 path = pathlib.Path(sys.argv[1])
-sources = {file_store.__file__, token_json.__file__}
+sources = {atomic_file.__file__, file_store.__file__, token_json.__file__}
 
 def save_and_die(step, token):
     left = step

@@ -17,11 +17,9 @@ from cloudflow_async._core.auth.private_paths import (
     check_own,
     check_private,
     make_directory,
-    reason,
-    shown,
-    to_path,
 )
 from cloudflow_async._core.errors import InsecureFileError, InvalidArgumentError
+from cloudflow_async._core.paths import reason, shown, to_path
 
 _NOBODY = 65534
 

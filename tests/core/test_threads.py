@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from cloudflow_async._core.auth.threads import finish
+from cloudflow_async._core.threads import finish
 
 
 async def test_it_gives_what_the_function_gives() -> None:
