@@ -1,8 +1,11 @@
 """The command ``cloudflow`` (extra ``cli``).
 
 A command travels `app` > `export`, `emulator`, `login`, `webhooks` or `trigger`, which say what it
-takes.  An export goes on to `exporting`, which reads `inputs`, fills an `output`, shows `progress`
-and ends with a `summary`; a login to `logging_in`, and the question who one is to `who`.  Of
+takes.  An export goes on to `exporting`, which reads what `opening` opens by its `inputs`, lays it
+out in `rows`, fills the `output` of a `destination`, is kept in step with its checkpoint by
+`resuming`, shows `progress` and ends with a `summary` and `pictures`; a login goes on to
+`logging_in`, and the question who one is to `who`.
+Behind an output are `stores`: a file, a `folder`, or one of these on the way to `parquet`.  Of
 webhooks, `create` goes on to `registering`, `sign` and `verify` to `signing`, and `listen` to
 `listening`, where a `receiver` shows `event_lines` and may have a `forwarding`.  What costs time to
 import is imported by the command that needs it.

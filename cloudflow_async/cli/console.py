@@ -48,3 +48,11 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02} s"
     return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+
+
+def span(seconds: int) -> str:
+    """Return a stretch of time in its largest unit: ``15 minutes``, ``1 day``, ``2 weeks``."""
+    for noun, size in (("week", 604_800), ("day", 86_400), ("hour", 3600)):
+        if seconds >= size:
+            return plural(seconds // size, noun)
+    return plural(seconds // 60, "minute")

@@ -9,6 +9,7 @@ from typing import Final
 from cloudflow_async._core.auth import AuthChain
 from cloudflow_async._core.auth.discovery import DEFAULT_PROFILE, PROFILE_VARIABLE
 from cloudflow_async._core.messages import Request
+from cloudflow_async.techflow import BearerKeyAuth
 
 from .warned import warnings_held_back
 
@@ -37,3 +38,12 @@ async def find_credential(profile: str | None, *, base_url: str | None = None) -
     with warnings_held_back():
         await chain.sign(_NOTHING)
     return chain
+
+
+async def check_techflow_key() -> None:
+    """Make sure that a bare ``TechFlow()`` finds a key, so that its lack is told at the beginning.
+
+    Raises:
+        CredentialError: There is none that can be used.
+    """
+    await BearerKeyAuth.from_environment().sign(_NOTHING)

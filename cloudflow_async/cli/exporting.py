@@ -4,108 +4,129 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
-from typing import Final
+from typing import Any, Final, TypeAlias
 
+import attrs
+
+from cloudflow_async._core.client import Client
 from cloudflow_async._core.errors import (
     AuthenticationError,
     CloudFlowError,
     CredentialError,
+    StatusError,
     TransportError,
 )
-from cloudflow_async._core.fan_out import FanOut, FanOutReport
-from cloudflow_async.cloudflow.client import CloudFlow
-from cloudflow_async.cloudflow.pipelines import Execution
-from cloudflow_async.embedded import embedded
+from cloudflow_async._core.fan_out import FanOut
+from cloudflow_async._core.fan_out_report import FanOutReport
 
 from .console import FAILED, NOBODY_READS, CommandError, plural, say
-from .credentials import find_credential
+from .destination import Destination
 from .failures import exit_status, explain, problem
-from .inputs import ExportOptions
+from .inputs import Api, ExportOptions
+from .opening import OPEN, Opened
 from .output import Output
 from .progress import Display
-from .rows import WriteRow
+from .resuming import Resuming
+from .rows import SHAPES, WriteRow
 from .running import run
-from .summary import stopped, summary
-from .tally import PAGE_SIZE, Tally
+from .summary import GO_ON, stopped, summary
+from .tally import Tally
+from .timeline import Timeline
 
-_EMULATED_PIPELINES: Final = 40
 _LOOK_EVERY: Final = 0.25
+
+_WHICH_CREDENTIAL: Final[dict[Api, str]] = {
+    "cloudflow": "`cloudflow whoami` tells which it is",
+    "techflow": "it is that of TECHFLOW_API_KEY",
+}
+
+Picture: TypeAlias = Callable[[Timeline], None]
+"""Shows durations and failures over time."""
 
 
 def run_export(
-    options: ExportOptions, output: Output, write_row: WriteRow, display: Display
+    options: ExportOptions,
+    destination: Destination,
+    display: Display,
+    pictures: Sequence[Picture] = (),
 ) -> int:
     """Do an export, tell how it went, and return the exit status.
 
     Raises:
         CommandError: It could not begin, or had to end early.
     """
-    tally = Tally()
+    output, tally = destination.output, Tally(one_list=not SHAPES[options.api].by_pipeline)
+    can_resume = destination.checkpoint is not None and options.can_resume
     try:
         with output:
-            status = run(partial(export_rows, options, output, write_row, display, tally))
+            status = run(partial(export_rows, options, destination, display, tally))
     except CloudFlowError as error:
-        text = _why(error, options, tally, output)
+        text = _why(error, options) + _kept(tally, output, can_resume=can_resume)
         raise CommandError(text, status=exit_status(error)) from error
     except BrokenPipeError:
         return NOBODY_READS
-    say(stopped(tally, output) if status else summary(tally, output))
-    return status or (FAILED if tally.report.failures else 0)
+    if status:
+        say(stopped(tally, output, can_resume=can_resume))
+        return status
+    say(summary(tally, output, can_resume=can_resume))
+    for picture in pictures:
+        picture(tally.timeline)
+    return 0 if tally.report.complete else FAILED
 
 
 async def export_rows(
-    options: ExportOptions,
-    output: Output,
-    write_row: WriteRow,
-    display: Display,
-    tally: Tally,
+    options: ExportOptions, destination: Destination, display: Display, tally: Tally
 ) -> None:
-    """Write the executions of all pipelines to `output`, and count them in `tally`.
+    """Write all executions that are asked for to the destination, and count them in `tally`.
 
     Cancelling it keeps the rows that have come.
 
     Raises:
-        CloudFlowError: It could not begin, or the API key is refused.
-        CommandError: The output cannot be written.
+        CloudFlowError: It could not begin, the credential is refused, or a list that comes whole
+            did not come.
+        CommandError: The output cannot be written, or is not what can be gone on with.
         BrokenPipeError: Nobody reads the output any more.
     """
     async with (
-        _opened(options) as (client, ids),
-        client.pipelines.fan_out(
-            list(ids),
-            status=options.status,
-            start_date=options.start_date,
-            end_date=options.end_date,
-            page_size=PAGE_SIZE,
-            concurrency=options.concurrency,
-            on_error="collect",
-            on_progress=_end_if_unreachable,
-        ) as history,
+        Resuming(destination, options, tally) as resuming,
+        OPEN[options.api](options) as opened,
     ):
-        tally.report = history.report
-        pipelines = plural(tally.report.planned or 0, "pipeline")
-        say(f"Exporting {pipelines} from {client.base_url} to {output.name}.")
-        with display:
-            async with _looking(client, tally, display):
-                await _write_rows(history, output, write_row, tally)
+        client, output = opened.client, destination.output
+        await resuming.begin(opened.ids, client.base_url)
+        on_progress = partial(_end_if_unreachable, tally)
+        async with opened.read(resuming, on_progress) as history:
+            tally.follow(history.report)
+            say(f"Exporting {opened.named} from {client.base_url} to {output.name}.")
+            write_row = SHAPES[options.api].writer(options.format)
+            sink = _Sink(opened=opened, write_row=write_row, output=output, tally=tally)
+            with display:
+                async with _looking(client, tally, display):
+                    await _write_rows(history, sink, resuming)
+
+
+@attrs.frozen(kw_only=True)
+class _Sink:
+    """Has rows written, and counts them."""
+
+    opened: Opened[Any]
+    write_row: WriteRow
+    output: Output
+    tally: Tally
+
+    async def take(self, execution: Any) -> None:
+        pipeline_id = self.opened.pipeline_of(execution)
+        await self.output.write(self.write_row(execution), pipeline_id)
+        self.opened.count(self.tally, execution)
+
+    async def finish(self) -> None:
+        lists = self.tally.report.lists
+        await self.output.finish([name for name, report in lists.items() if report.done])
 
 
 @contextlib.asynccontextmanager
-async def _opened(options: ExportOptions) -> AsyncIterator[tuple[CloudFlow, Sequence[str]]]:
-    """Open a client, on an emulator if that is asked for, and tell the pipelines' ids."""
-    if options.emulator_seed is not None:
-        async with embedded(pipelines=_EMULATED_PIPELINES, seed=options.emulator_seed) as local:
-            yield local.client, options.pipeline_ids or local.pipeline_ids
-    else:
-        chain = await find_credential(options.profile, base_url=options.base_url)
-        async with CloudFlow(auth=chain) as client:
-            yield client, options.pipeline_ids
-
-
-@contextlib.asynccontextmanager
-async def _looking(client: CloudFlow, tally: Tally, display: Display) -> AsyncIterator[None]:
+async def _looking(client: Client, tally: Tally, display: Display) -> AsyncIterator[None]:
     """Show how it stands, several times a second."""
 
     async def look() -> None:
@@ -123,35 +144,45 @@ async def _looking(client: CloudFlow, tally: Tally, display: Display) -> AsyncIt
         tally.look(client)
 
 
-async def _write_rows(
-    history: FanOut[Execution], output: Output, write_row: WriteRow, tally: Tally
-) -> None:
+async def _write_rows(history: FanOut[Any], sink: _Sink, resuming: Resuming) -> None:
+    await resuming.save()
+    in_step = True
     try:
         async for execution in history:
-            await output.write(write_row(execution))
-            tally.statuses[str(execution.status)] += 1
+            in_step = False
+            await sink.take(execution)
+            in_step = True
+            if resuming.is_due:
+                await resuming.save()
     finally:
         # Whatever ends it: what has come is kept.
-        await output.flush()
-    await output.finish()
+        await (resuming.save() if in_step else sink.output.flush())
+    await sink.finish()
+    if not history.report.failures:
+        await resuming.finish()
 
 
-def _end_if_unreachable(report: FanOutReport) -> None:
+def _end_if_unreachable(tally: Tally, report: FanOutReport) -> None:
     # A server that cannot be reached for the first pipeline cannot be reached for hundreds.
     for failure in report.failures.values():
-        if report.pages == 0 and isinstance(failure, TransportError):
+        if report.pages == tally.pages_before and isinstance(failure, TransportError):
             raise failure
 
 
-def _why(error: CloudFlowError, options: ExportOptions, tally: Tally, output: Output) -> str:
+def _why(error: CloudFlowError, options: ExportOptions) -> str:
     text = problem(error)
     if isinstance(error, AuthenticationError):
-        text = f"the server refused the credential ({text}); `cloudflow whoami` tells which it is"
-    elif isinstance(error, CredentialError):
+        return f"the server refused the credential ({text}); {_WHICH_CREDENTIAL[options.api]}"
+    if isinstance(error, CredentialError):
         text = explain(error).removesuffix(".")
-        if options.profile is None:
-            text = f"{text}. To try it without one, use --emulator"
-    elif isinstance(error, TransportError):
-        text = f"no answer from the server: {text}"
-    kept = f"; {plural(tally.rows, 'row')} are in {output.name}" if tally.rows else ""
-    return f"{text}{kept}."
+        return text if options.profile else f"{text}. To try it without one, use --emulator"
+    if isinstance(error, StatusError):
+        return f"the server answered {text}"
+    return f"no answer from the server: {text}" if isinstance(error, TransportError) else text
+
+
+def _kept(tally: Tally, output: Output, *, can_resume: bool) -> str:
+    if not tally.rows:
+        return "."
+    kept = f"; {plural(tally.rows, 'row')} are in {output.rows_are_in}"
+    return f"{kept}, and {GO_ON}." if can_resume else f"{kept}."

@@ -21,10 +21,10 @@ from cloudflow_async.emulator.staging import RunStatus
 from .console import FAILED, NOBODY_READS, CommandError, say
 from .failures import told
 from .forwarding import Forwarder
-from .inputs import STANDARD_STREAM
-from .output import Output, open_output
+from .output import Output
 from .receiver import Receiver, listener
 from .running import run
+from .stores import open_stream
 from .webhook_secrets import SecretPlace, new_secret
 
 _HOST: Final = "127.0.0.1"
@@ -73,7 +73,7 @@ def listen(options: Listening) -> int:
     with told():
         may_make = options.emulator and not options.place.is_given
         secret = new_secret() if may_make else options.place.read()
-        with open_output(STANDARD_STREAM, "jsonl", header=b"", overwrite=False) as output:
+        with Output(open_stream(b"")) as output:
             try:
                 run(partial(_listen, options, secret, output))
             except BrokenPipeError:

@@ -10,7 +10,6 @@ import attrs
 
 from cloudflow_async._core.auth import OAuth2Auth
 from cloudflow_async._core.auth.config_file import config_path
-from cloudflow_async._core.auth.private_paths import shown
 from cloudflow_async._core.auth.profile_format import check_name
 from cloudflow_async._core.auth.profiles import (
     Profile,
@@ -18,6 +17,7 @@ from cloudflow_async._core.auth.profiles import (
     profile_names,
     read_profile,
 )
+from cloudflow_async._core.paths import shown
 from cloudflow_async.cloudflow.client import CloudFlow
 from cloudflow_async.emulator import Emulator
 

@@ -10,8 +10,9 @@ import tomllib
 from pathlib import Path
 
 from cloudflow_async._core.auth.file_lock import FileLock
-from cloudflow_async._core.auth.private_paths import make_directory, shown
+from cloudflow_async._core.auth.private_paths import make_directory
 from cloudflow_async._core.auth.profiles import Profile, profile_names, read_profile
+from cloudflow_async._core.paths import shown
 
 from .console import FAILED, CommandError
 

@@ -65,20 +65,23 @@ def choose_display(*, rows_on_terminal: bool) -> Display:
     Args:
         rows_on_terminal: Whether rows go to a terminal, where a bar would come between them.
     """
-    plain = sys.stderr is None or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb"
-    if plain or rows_on_terminal:
+    if rows_on_terminal or not can_draw():
         return QuietLines()
     from .bar import Bar  # noqa: PLC0415 - rich is only needed on a terminal
 
     return Bar()
 
 
+def can_draw() -> bool:
+    """Return whether standard error is a terminal that can do more than print lines."""
+    terminal = sys.stderr is not None and sys.stderr.isatty()
+    return terminal and os.environ.get("TERM") != "dumb"
+
+
 def facts(tally: Tally) -> list[str]:
     """Return what there is to say about how it stands."""
-    said = [
-        f"{tally.ended:,} of {plural(tally.report.planned or 0, 'pipeline')}",
-        plural(tally.rows, "row"),
-    ]
+    pipelines = f"{tally.ended:,} of {plural(tally.report.planned or 0, 'pipeline')}"
+    said = [*([] if tally.one_list else [pipelines]), plural(tally.rows, "row")]
     if tally.waiting:
         said.append("waiting for the rate limit")
     elif tally.left_this_minute is not None:

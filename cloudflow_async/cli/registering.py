@@ -8,7 +8,6 @@ from typing import Final
 
 import attrs
 
-from cloudflow_async._core.auth.private_paths import shown
 from cloudflow_async._core.errors import (
     CloudFlowError,
     CredentialError,
@@ -16,6 +15,7 @@ from cloudflow_async._core.errors import (
     StatusError,
     TransportError,
 )
+from cloudflow_async._core.paths import shown
 from cloudflow_async._core.secret import Secret
 from cloudflow_async._core.wire import printable
 from cloudflow_async.cloudflow.client import CloudFlow

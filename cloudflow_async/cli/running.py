@@ -22,7 +22,8 @@ def run(work: Callable[[], Coroutine[Any, Any, None]]) -> int:
     Returns:
         0 when it is done, 130 or 143 when a signal cancelled it.
     """
-    return asyncio.run(_until_stopped(work))
+    with _blocked():
+        return asyncio.run(_until_stopped(work))
 
 
 async def _until_stopped(work: Callable[[], Coroutine[Any, Any, None]]) -> int:
@@ -55,10 +56,37 @@ def _handling(stop: Callable[[int], None]) -> Iterator[None]:
             loop.add_signal_handler(number, stop, number)
             handled.append(number)
     try:
-        yield
+        with _unblocked():
+            yield
     finally:
         for number in handled:
             loop.remove_signal_handler(number)
+
+
+@contextlib.contextmanager
+def _blocked() -> Iterator[None]:
+    """Keep signals for later that come while an event loop is made or closed: it would be torn."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
+def _unblocked() -> Iterator[None]:
+    """Let them come meanwhile, and those that came before."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
 
 
 def _leave_at_once(number: int) -> None:

@@ -8,25 +8,28 @@ from functools import partial
 
 from cloudflow_async.emulator import Emulator
 from cloudflow_async.emulator.limits import LimitsMode
+from cloudflow_async.emulator.techflow.stage import TechFlowStage
 
 from .console import FAILED, CommandError
 from .running import run
+from .techflow_past import make_up
 
 _PIPELINES = 40
 
 
-def serve(*, port: int, limits_mode: LimitsMode, seed: int) -> int:
+def serve(*, port: int, limits_mode: LimitsMode, seed: int, techflow: bool = False) -> int:
     """Run an emulator with made-up history, say how to use it, and return the exit status.
 
     Raises:
         CommandError: The port cannot be listened on.
     """
-    run(partial(_serve, Emulator(port=port, limits_mode=limits_mode, seed=seed), port))
+    emulator = Emulator(port=port, limits_mode=limits_mode, seed=seed)
+    run(partial(_serve, emulator, port, techflow_seed=seed if techflow else None))
     # A signal is how it is meant to end.
     return 0
 
 
-async def _serve(emulator: Emulator, port: int) -> None:
+async def _serve(emulator: Emulator, port: int, *, techflow_seed: int | None) -> None:
     try:
         await emulator.start()
     except OSError as error:
@@ -37,7 +40,11 @@ async def _serve(emulator: Emulator, port: int) -> None:
     try:
         ids = emulator.seed_history(_PIPELINES)
         workflow_id = emulator.add_workflow(name="Nightly report", trigger={"type": "webhook"})
-        print(_invitation(emulator, ids, workflow_id), flush=True)  # noqa: T201 - what the command is for
+        text = _invitation(emulator, ids, workflow_id)
+        if techflow_seed is not None:
+            techflow_ids = make_up(emulator.techflow, seed=techflow_seed)
+            text += _techflow_invitation(emulator.techflow, techflow_ids)
+        print(text, flush=True)  # noqa: T201 - what the command is for
         await asyncio.Event().wait()
     finally:
         await emulator.stop()
@@ -66,4 +73,24 @@ Or log in instead, as a person:
     --authorize-url {emulator.authorize_url} \\
     --token-url {emulator.token_url} --client-id {emulator.client_id}
   cloudflow whoami --profile emulator --check
+"""
+
+
+def _techflow_invitation(techflow: TechFlowStage, ids: list[str]) -> str:
+    return f"""
+TechFlow, the older API, on the same port
+  base URL   {techflow.base_url}
+  API key    {techflow.api_key}
+  workflows  {", ".join(ids)}
+
+Try it in another terminal:
+  export TECHFLOW_API_KEY={techflow.api_key}
+  cloudflow trigger --techflow --base-url {techflow.base_url} {ids[0]}
+  cloudflow export --techflow --base-url {techflow.base_url}
+
+Or in Python (`python -m asyncio`):
+  from cloudflow_async.techflow import TechFlow
+  async with TechFlow("{techflow.api_key}", base_url="{techflow.base_url}") as tf:
+      print(await tf.workflows.list().collect())
+      print(len(await tf.executions.list().collect()), "executions")
 """

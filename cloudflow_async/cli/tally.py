@@ -9,7 +9,11 @@ from collections.abc import Callable
 import attrs
 
 from cloudflow_async._core.client import Client
-from cloudflow_async._core.fan_out import FanOutReport, ListReport
+from cloudflow_async._core.fan_out_report import FanOutReport
+from cloudflow_async._core.page import ListReport
+from cloudflow_async.cloudflow.pipelines import Execution
+
+from .timeline import Timeline
 
 PAGE_SIZE = 100
 """Rows a request: the most that the API gives."""
@@ -22,8 +26,20 @@ class Tally:
     statuses: Counter[str] = attrs.field(factory=Counter)
     """Rows by their status."""
 
+    timeline: Timeline = attrs.field(factory=Timeline)
+    """Rows by the time at which they started."""
+
+    one_list: bool = False
+    """Whether one request brings all there is: then neither pipelines nor pages lie ahead."""
+
+    resumed: int | None = None
+    """Rows that were there when it went on; None: it began anew."""
+
     report: FanOutReport = attrs.field(factory=FanOutReport)
     """How each pipeline goes."""
+
+    pages_before: int = 0
+    """Pages of the report that were read before an interruption."""
 
     requests: int = 0
     """Requests sent, every attempt counted."""
@@ -57,7 +73,7 @@ class Tally:
 
     @property
     def rows(self) -> int:
-        """Rows handed to the output."""
+        """Rows in the output, those of before an interruption included."""
         return self.statuses.total()
 
     @property
@@ -69,6 +85,20 @@ class Tally:
     def ended(self) -> int:
         """Pipelines that are done or have failed."""
         return self.report.done + len(self.report.failures)
+
+    def follow(self, report: FanOutReport) -> None:
+        """Take the report of the fan-out that is about to begin, or to go on."""
+        self.report = report
+        self.pages_before = report.pages
+
+    def add(self, execution: Execution) -> None:
+        """Count a row that the output has got."""
+        self.add_status(execution.status)
+        self.timeline.add(execution)
+
+    def add_status(self, status: str | None) -> None:
+        """Count a row of which no more is known for sure; None: not even its status."""
+        self.statuses["without status" if status is None else str(status)] += 1
 
     def look(self, client: Client) -> None:
         """Note how the client stands; to be called several times a second."""
@@ -91,7 +121,8 @@ class Tally:
         pages = self._pages_left()
         if pages is None:
             return None
-        at_this_pace = pages * self.elapsed / max(1, self.report.pages)
+        read = self.report.pages - self.pages_before
+        at_this_pace = pages * self.elapsed / max(1, read)
         if not self.per_minute:
             return at_this_pace
         beyond = pages - (self.left_this_minute or 0)
@@ -106,6 +137,8 @@ class Tally:
 
     def _pages_left(self) -> float | None:
         """Return the pages to come; pipelines not yet begun count as long as the others are."""
+        if self.one_list:
+            return None
         lists = self.report.lists.values()
         lengths = [_pages(report) for report in lists if report.total is not None]
         if not lengths or self.report.planned is None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from functools import partial
 
+from cloudflow_async._core.codec import encode
 from cloudflow_async._core.errors import DecodeError
 from cloudflow_async._core.json import loads
 from cloudflow_async._core.messages import UNSET, Json, Unset
 from cloudflow_async.cloudflow.client import CloudFlow
+from cloudflow_async.techflow import TechFlow
 
 from .bodies import read_bytes
 from .console import CommandError
@@ -39,12 +41,39 @@ def trigger_workflow(
         return run(partial(_trigger, workflow_id, payload, profile, base_url))
 
 
+def execute_workflow(workflow_id: str, *, base_url: str | None) -> int:
+    """Start a workflow of TechFlow's and print what the API answers.
+
+    Args:
+        workflow_id: Which.
+        base_url: None: the environment's, or the documented one.
+
+    Returns:
+        0; 130 and 143 where a signal ended it.
+
+    Raises:
+        CommandError: It was not started, or nobody knows whether it was.
+    """
+    with told():
+        return run(partial(_execute, workflow_id, base_url))
+
+
+async def _execute(workflow_id: str, base_url: str | None) -> None:
+    async with TechFlow(base_url=base_url) as client:
+        execution = await client.workflows.execute(workflow_id)
+    _show(encode(execution))
+
+
 async def _trigger(
     workflow_id: str, payload: Json | Unset, profile: str | None, base_url: str | None
 ) -> None:
     chain = await find_credential(profile, base_url=base_url)
     async with CloudFlow(auth=chain) as client:
         answer = await client.workflows.trigger(workflow_id, payload)
+    _show(answer)
+
+
+def _show(answer: Json) -> None:
     print(json.dumps(answer), flush=True)  # noqa: T201 - what the command is for
 
 

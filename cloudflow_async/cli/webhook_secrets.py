@@ -11,9 +11,10 @@ from typing import Final
 
 import attrs
 
-from cloudflow_async._core.auth.private_paths import check_directory, reason, shown, to_path
+from cloudflow_async._core.auth.private_paths import check_directory
 from cloudflow_async._core.auth.profile_secrets import Place
 from cloudflow_async._core.errors import InvalidArgumentError
+from cloudflow_async._core.paths import reason, shown, to_path
 from cloudflow_async._core.secret import Secret
 from cloudflow_async._core.webhooks import SecretEncoding, check_keys, find_keys
 

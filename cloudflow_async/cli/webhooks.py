@@ -82,7 +82,8 @@ def listen(  # noqa: PLR0913 - each is an option of its own
 ) -> int:
     """Receive deliveries on 127.0.0.1 until Ctrl-C, and print a line for each that can be trusted.
 
-    What cannot be trusted is told on standard error, with the reason. Deliveries come to any path.
+    What cannot be trusted is told on standard error, with the reason. Deliveries come to any path;
+    those of TechFlow are shown as well, since we take them to be signed in the same way.
 
     Args:
         port: Port to listen on; 0 takes a free one.

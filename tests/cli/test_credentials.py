@@ -9,7 +9,11 @@ import pytest
 
 from cloudflow_async._core.auth import ApiKeyAuth
 from cloudflow_async._core.errors import NoCredentialsError
-from cloudflow_async.cli.credentials import choose_profile, find_credential
+from cloudflow_async.cli.credentials import (
+    check_techflow_key,
+    choose_profile,
+    find_credential,
+)
 from cloudflow_async.cli.warned import warnings_told
 
 
@@ -77,3 +81,13 @@ def test_what_was_passed_over_is_told(
     assert "profile default" == chain.chosen_name
     assert err.startswith("warning: Credentials: CLOUDFLOW_API_KEY cannot be used and is passed ")
     assert 1 == err.count("\n")
+
+
+async def test_techflow_has_one_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That of the environment, whose lack is told; CloudFlow's does not stand in for it."""
+    monkeypatch.setenv("TECHFLOW_API_KEY", "tf_1")
+    await check_techflow_key()
+    for value, why in (("", "is not set"), ("cf_live_1", "holds a key of CloudFlow's")):
+        monkeypatch.setenv("TECHFLOW_API_KEY", value)
+        with pytest.raises(NoCredentialsError, match=f"TECHFLOW_API_KEY {why}"):
+            await check_techflow_key()

@@ -12,10 +12,10 @@ from cloudflow_async.cli import main, serving
 @pytest.mark.parametrize(
     ("arguments", "asked"),
     [
-        ([], {"port": 8787, "limits_mode": "bucket", "seed": 0}),
+        ([], {"port": 8787, "limits_mode": "bucket", "seed": 0, "techflow": False}),
         (
-            ["--port", "0", "--limits-mode", "windows", "--seed", "9"],
-            {"port": 0, "limits_mode": "windows", "seed": 9},
+            ["--port", "0", "--limits-mode", "windows", "--seed", "9", "--techflow"],
+            {"port": 0, "limits_mode": "windows", "seed": 9, "techflow": True},
         ),
     ],
 )

@@ -6,6 +6,7 @@ import csv
 import json
 import re
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,74 @@ def test_filters_reach_the_server(emulator: Emulator) -> None:
     } == dict(request.query)
 
 
+def test_a_span_of_time_is_a_start_date(emulator: Emulator) -> None:
+    """Counted from now; the end is now, too."""
+    main(["export", emulator.add_pipeline(), "--since", "36h"])
+    (request,) = emulator.requests
+    start, end = (
+        datetime.fromisoformat(request.query[f"{name}_date"]) for name in ("start", "end")
+    )
+
+    assert timedelta(hours=36) == pytest.approx(end - start, abs=timedelta(seconds=3))
+
+
+def test_executions_that_run_are_read_again(emulator: Emulator, tmp_path: Path) -> None:
+    """At the end, when they may have a result; each is written once."""
+    pipeline = emulator.add_pipeline()
+    emulator.add_executions(pipeline, 3, status="running")
+    emulator.add_executions(pipeline, 3)
+    assert 0 == main(["export", pipeline, "--settle-running"])
+    rows = list(_rows(tmp_path / "executions.jsonl"))
+
+    assert len(emulator.requests) > 1
+    assert ["completed"] * 3 + ["running"] * 3 == [row["status"] for row in rows]
+    assert 6 == len({row["id"] for row in rows})
+
+
+@pytest.mark.parametrize("format", ["jsonl", "csv", "parquet"])
+def test_a_folder_has_a_file_for_each_pipeline(
+    emulator: Emulator, tmp_path: Path, format: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also for one without executions, but not for one that failed."""
+    if format == "parquet":
+        pytest.importorskip("pyarrow")
+    ids = [*emulator.seed_history(3), emulator.add_pipeline("pipe_idle")]
+    assert 1 == main(["export", *ids, "pipe_gone", "--out", "all/", "--format", format])
+    folder = tmp_path / "all"
+    files = {path.name for path in folder.glob(f"*.{format}")}
+
+    assert {f"{pipeline}.{format}" for pipeline in ids} == files
+    assert "  folder      all/ (4 files, " in capsys.readouterr().err
+    assert (folder / "export.checkpoint").exists()
+    if format == "jsonl":
+        assert b"" == (folder / "pipe_idle.jsonl").read_bytes()
+        assert {ids[0]} == {row["pipeline_id"] for row in _rows(folder / f"{ids[0]}.jsonl")}
+
+
+def test_parquet_is_one_file(emulator: Emulator, tmp_path: Path) -> None:
+    """With the rows of all pipelines, and nothing beside it."""
+    parquet = pytest.importorskip("pyarrow.parquet")
+    ids = emulator.seed_history(3)
+    assert 0 == main(["export", *ids, "--out", "rows.parquet"])
+    rows = parquet.read_table(tmp_path / "rows.parquet").to_pylist()
+
+    assert sorted(_history(emulator)) == sorted(row["id"] for row in rows)
+    assert ["rows.parquet"] == [path.name for path in tmp_path.iterdir()]
+
+
+def test_a_chart_and_an_image_end_it(
+    emulator: Emulator, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The chart follows the summary; both show what was exported."""
+    pytest.importorskip("matplotlib")
+    ids = emulator.seed_history(2)
+    assert 0 == main(["export", *ids, "--chart", "--plot", "out.png"])
+    err = capsys.readouterr().err
+
+    assert "\n  complete    yes\nExecutions by time of start (UTC), " in err
+    assert (tmp_path / "out.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_the_emulators_seed_decides(tmp_path: Path) -> None:
     """Another seed, another history; ids among the arguments narrow it."""
     assert 0 == main(["export", "--emulator", "--out", "all.jsonl", "--seed", "5"])
@@ -164,7 +233,9 @@ def test_a_key_that_is_withdrawn_midway_keeps_what_came(
     count = len(list(_rows(tmp_path / "executions.jsonl")))
 
     assert count > 0
-    assert capsys.readouterr().err.endswith(f"; {count:,} rows are in executions.jsonl.\n")
+    assert capsys.readouterr().err.endswith(
+        f"; {count:,} rows are in executions.jsonl, and the same command with --resume goes on.\n"
+    )
 
 
 def test_a_server_that_cannot_be_reached_is_one_line(
@@ -198,6 +269,33 @@ def test_a_server_that_cannot_be_reached_is_one_line(
         (["--emulator", "--base-url", "https://a/v2"], "--emulator excludes --base-url and"),
         (["--emulator", "--profile", "work"], "--emulator excludes --base-url and --profile."),
         (["pipe_1", "--seed", "1"], "--seed belongs to --emulator."),
+        (["--emulator", "--resume"], "--resume excludes --emulator, whose history is another one"),
+        (["pipe_1", "--out", "-", "--resume"], "--resume needs a file or a folder; standard out"),
+        (["pipe_1", "--out", "-", "--format", "parquet"], "Parquet needs a file or a folder; sta"),
+        (["pipe_1", "--since", "7d", "--start-date", "2026-01-01"], "--since excludes --start-da"),
+        (["pipe_1", "--since", "7d", "--end-date", "2026-01-01"], "--since is later than --end-d"),
+        (
+            ["pipe_1", "--since", "soon"],
+            "Invalid value for --since: 'soon' is no span of time: wri",
+        ),
+        (["--techflow", "pipe_1"], "--techflow excludes pipeline ids: TechFlow's API has one list"),
+        (["--techflow", "--ids-from", "f"], "--techflow excludes --ids-from: TechFlow's API has "),
+        (
+            ["--techflow", "--status", "failed", "--since", "7d", "--end-date", "2026-01-01"],
+            "--techflow excludes --status, --since, --end-date: TechFlow's API has one list of ",
+        ),
+        (["--techflow", "--start-date", "2026-01-01"], "--techflow excludes --start-date: TechFlo"),
+        (["--techflow", "--settle-running"], "--techflow excludes --settle-running: TechFlow's A"),
+        (["--techflow", "--concurrency", "16"], "--techflow excludes --concurrency: TechFlow's A"),
+        (["--techflow", "--resume"], "--techflow excludes --resume: TechFlow's API has one list "),
+        (["--techflow", "--profile", "work"], "--techflow excludes --profile: TechFlow's API has"),
+        (["--techflow", "--chart"], "--techflow excludes --chart: TechFlow's API has one list of"),
+        (["--techflow", "--plot", "out.png"], "--techflow excludes --plot: TechFlow's API has on"),
+        (["--techflow", "--seed", "1"], "--seed belongs to --emulator."),
+        (["--techflow", "--emulator", "--base-url", "https://a/v2"], "--emulator excludes --bas"),
+        (["--techflow", "--out", "all/"], "all is a folder, but TechFlow's history is one list: "),
+        (["pipe_1", "--settle-running", "--status", "running"], "--settle-running waits for oth"),
+        (["pipe_1", "--plot", "out.gif"], "--plot out.gif: its name has to end in .png, .svg, .p"),
         (
             ["--emulator", "--start-date", "2026-01-02", "--end-date", "2026-01-01"],
             "--start-date is later than --end-date.",

@@ -16,11 +16,10 @@ from pathlib import Path
 
 import pytest
 
+from cloudflow_async.cli.destination import open_destination
 from cloudflow_async.cli.exporting import export_rows
 from cloudflow_async.cli.inputs import ExportOptions
-from cloudflow_async.cli.output import open_output
 from cloudflow_async.cli.progress import QuietLines
-from cloudflow_async.cli.rows import json_line
 from cloudflow_async.cli.tally import Tally
 from cloudflow_async.emulator import Emulator, Fault
 
@@ -88,6 +87,7 @@ def test_a_signal_keeps_what_was_written(
         count = _check_lines((tmp_path / "executions.jsonl").read_text())
         assert count > 0
         assert f": {count:,} rows in executions.jsonl, " in lines[1]
+        assert lines[1].endswith("; the same command with --resume goes on.")
     else:
         assert not (tmp_path / "executions.jsonl").exists()
 
@@ -167,11 +167,9 @@ async def test_waits_for_the_rate_limit_are_told(
         monkeypatch.setenv("CLOUDFLOW_API_KEY", emulator.api_key)
         options = ExportOptions(pipeline_ids=ids, base_url=emulator.base_url)
         tally = Tally(clock=loop.time)
-        output = await asyncio.to_thread(
-            open_output, "rows.jsonl", "jsonl", header=b"", overwrite=False
-        )
-        await export_rows(options, output, json_line, QuietLines(), tally)
-        await asyncio.to_thread(output.__exit__, None, None, None)
+        destination = await asyncio.to_thread(open_destination, "rows.jsonl", options)
+        await export_rows(options, destination, QuietLines(), tally)
+        await asyncio.to_thread(destination.output.__exit__, None, None, None)
 
     # 150 leave at once, the other 100 in a minute; one look in four meets a request on its way.
     assert (250, 250, 0) == (tally.rows, tally.requests, tally.throttled)

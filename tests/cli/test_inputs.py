@@ -10,7 +10,13 @@ from pathlib import Path
 import pytest
 
 from cloudflow_async.cli.console import CommandError
-from cloudflow_async.cli.inputs import choose_format, read_ids, read_instant
+from cloudflow_async.cli.inputs import (
+    ExportOptions,
+    choose_format,
+    read_ids,
+    read_instant,
+    read_since,
+)
 
 
 @pytest.mark.parametrize(
@@ -34,6 +40,37 @@ def test_what_is_no_date_is_refused_with_an_example() -> None:
     """The message shows how a date is written."""
     with pytest.raises(ValueError, match=r"'yesterday' is no ISO 8601 date: write 2026-01-20"):
         read_instant("yesterday")
+
+
+@pytest.mark.parametrize(
+    ("text", "span"),
+    [
+        ("30m", timedelta(minutes=30)),
+        ("12h", timedelta(hours=12)),
+        ("7d", timedelta(days=7)),
+        ("2w", timedelta(weeks=2)),
+    ],
+)
+def test_a_span_of_time_lies_before_now(text: str, span: timedelta) -> None:
+    """Minutes, hours, days or weeks."""
+    before = datetime.now(UTC)
+    since = read_since(text)
+
+    assert before <= since + span <= datetime.now(UTC)
+
+
+@pytest.mark.parametrize("text", ["", "7", "d", "0d", "-1d", "7 d", "7y", "1.5h", "٣d", "7d\n"])
+def test_what_is_no_span_is_refused_with_examples(text: str) -> None:
+    """The message shows how one is written."""
+    with pytest.raises(ValueError, match="is no span of time: write 30m, 12h, 7d or 2w"):
+        read_since(text)
+
+
+@pytest.mark.parametrize("text", ["999999999w", "99999999d"])
+def test_a_span_ends_after_the_year_1(text: str) -> None:
+    """What is longer is a mistake, and no traceback."""
+    with pytest.raises(ValueError, match="is longer than there are years"):
+        read_since(text)
 
 
 def test_ids_come_one_a_line(tmp_path: Path) -> None:
@@ -82,8 +119,17 @@ def test_ids_have_to_be_text(tmp_path: Path) -> None:
         (None, "rows.txt", "jsonl"),
         ("jsonl", "rows.csv", "jsonl"),
         ("csv", "-", "csv"),
+        (None, "rows.Parquet", "parquet"),
+        (None, "parquet/", "jsonl"),
     ],
 )
 def test_the_files_name_decides_the_format(given: str | None, out: str | None, chosen: str) -> None:
     """An explicit format wins over it."""
     assert chosen == choose_format(given, out)  # type: ignore[arg-type]
+
+
+def test_what_can_be_gone_on_with() -> None:
+    """Neither what is made up anew each time, nor what comes in one piece."""
+    assert ExportOptions().can_resume
+    assert not ExportOptions(emulator_seed=0).can_resume
+    assert not ExportOptions(api="techflow").can_resume

@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from cloudflow_async._core.fan_out import FanOutReport, ListReport
+from cloudflow_async._core.fan_out_report import FanOutReport
+from cloudflow_async._core.page import ListReport
 from cloudflow_async.cli.bar import Bar
 from cloudflow_async.cli.progress import QuietLines, choose_display, facts
 from cloudflow_async.cli.tally import Tally
@@ -53,6 +54,11 @@ def test_a_wait_is_told() -> None:
 def test_nothing_is_made_up() -> None:
     """Before the first answer neither budget nor time is known."""
     assert ["0 of 0 pipelines", "0 rows"] == facts(Tally())
+
+
+def test_one_list_is_not_counted() -> None:
+    """There are no pipelines that would tell how far it is."""
+    assert ["0 rows"] == facts(Tally(one_list=True))
 
 
 def test_quiet_lines_come_every_ten_seconds(capsys: pytest.CaptureFixture[str]) -> None:

@@ -21,6 +21,7 @@ from cloudflow_async.cli.console import CommandError
 from cloudflow_async.cli.forwarding import Forwarder
 from cloudflow_async.cli.output import Output
 from cloudflow_async.cli.receiver import Receiver, listener
+from cloudflow_async.cli.stores import FileStore
 from tests.deliveries import SECRET, SignedDelivery, delivery, signed
 from tests.raw_server import RawServer, answer, answering, dropping
 
@@ -29,7 +30,7 @@ LINE = "2026-01-24T10:45:00Z  workflow.failed  wf_8x7k2m9p  exec_9k3m7n2q  msg_1
 
 def output_to(path: Path | str) -> Output:
     """Return an output that writes to a file."""
-    return Output(io.FileIO(path, "a"), header=b"", name="standard output")
+    return Output(FileStore(io.FileIO(path, "a"), header=b"", name="standard output"))
 
 
 Make = Callable[..., Receiver]
@@ -153,7 +154,7 @@ async def test_nobody_reads() -> None:
     """The same, as quietly as others do it."""
     reader, writer = os.pipe()
     os.close(reader)
-    with Output(io.FileIO(writer, "w"), header=b"", name="standard output") as output:
+    with Output(FileStore(io.FileIO(writer, "w"), header=b"", name="standard output")) as output:
         receiver = Receiver(Secret(SECRET), "base64", output)
 
         assert 500 == await give(receiver, delivery())

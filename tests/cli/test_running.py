@@ -43,6 +43,38 @@ def test_a_signal_cancels_the_work(number: signal.Signals, status: int) -> None:
     assert [True] == closed
 
 
+def test_a_signal_that_comes_too_early_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the event loop is made, nothing is torn: the work begins, and is cancelled at once."""
+    begun: list[bool] = []
+    new_event_loop = asyncio.events.new_event_loop
+
+    def interrupted() -> asyncio.AbstractEventLoop:
+        os.kill(os.getpid(), signal.SIGINT)
+        return new_event_loop()
+
+    monkeypatch.setattr(asyncio.events, "new_event_loop", interrupted)
+
+    async def work() -> None:
+        begun.append(True)
+        await asyncio.Event().wait()
+
+    assert 130 == run(work)
+    assert [True] == begun
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+def test_a_system_that_cannot_keep_signals_runs_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows has no masks of signals."""
+    monkeypatch.delattr(signal, "pthread_sigmask")
+    done: list[bool] = []
+
+    async def work() -> None:
+        done.append(True)
+
+    assert 0 == run(work)
+    assert [True] == done
+
+
 @pytest.mark.parametrize(("stderr", "written"), [(Terminal(), "\x1b[?25h"), (io.StringIO(), "")])
 def test_a_second_signal_leaves_at_once(
     stderr: io.StringIO, written: str, monkeypatch: pytest.MonkeyPatch

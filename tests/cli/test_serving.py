@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+import asyncio
+import itertools
 import json
 import signal
 import socket
+import textwrap
 import urllib.request
 from pathlib import Path
 
@@ -52,6 +56,38 @@ def test_it_serves_until_a_signal(
     _, err = server.communicate(timeout=5)
 
     assert (0, "") == (server.returncode, err)
+
+
+def test_it_tells_how_to_use_techflow(
+    start: Start,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """When asked to: the commands and the lines of Python that it prints work as they are."""
+    server = start("emulator", "--port", "0", "--techflow")
+    assert server.stdout is not None
+    lines = iter(server.stdout.readline, "")
+    said = "".join(itertools.takewhile(lambda line: "executions.list" not in line, lines))
+    told = said[said.index("\nTechFlow") :]
+    name, _, key = told[told.index("  export ") :].split()[1].partition("=")
+    trigger, export = told[told.index("  cloudflow ") :].splitlines()[:2]
+    program = textwrap.dedent(told[told.index("  from ") :])
+    monkeypatch.setenv(name, key)
+
+    assert "TECHFLOW_API_KEY" == name
+    assert f"API key    {key}" in told
+    assert 0 == main(trigger.split()[1:])
+    assert "running" == json.loads(capsys.readouterr().out)["status"]
+    assert 0 == main(export.split()[1:])
+    assert 351 == len((tmp_path / "executions.jsonl").read_text().splitlines())
+
+    work = eval(  # noqa: S307 - as `python -m asyncio` does
+        compile(program, "said", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), {}
+    )
+    asyncio.run(work)
+
+    assert "Nightly report" in capsys.readouterr().out
 
 
 def test_it_can_be_asked_by_anything_that_speaks_http(start: Start) -> None:

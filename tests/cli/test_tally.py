@@ -10,8 +10,11 @@ import pytest
 
 from cloudflow_async._core.client import Client
 from cloudflow_async._core.errors import NotFoundError
-from cloudflow_async._core.fan_out import FanOutReport, ListReport
+from cloudflow_async._core.fan_out_report import FanOutReport
+from cloudflow_async._core.page import ListReport
 from cloudflow_async.cli.tally import Tally
+
+from .test_timeline import run
 
 
 @attrs.define
@@ -114,9 +117,43 @@ def test_what_has_ended_is_not_waited_for() -> None:
     assert 1 == tally.share_done()
 
 
-def test_rows_are_counted_by_status() -> None:
+def test_rows_are_counted_by_status_and_time() -> None:
     """Their sum is the number of rows."""
     tally = Tally()
-    tally.statuses.update(completed=3, failed=1)
+    for status in ("completed", "failed", "completed"):
+        tally.add(run(status=status))
+    ((_, column),) = tally.timeline
 
-    assert 4 == tally.rows
+    assert {"completed": 2, "failed": 1} == tally.statuses
+    assert 3 == tally.rows == column.rows
+
+
+def test_the_pace_is_that_since_it_went_on() -> None:
+    """Pages of before an interruption tell nothing of it."""
+    clock = Clock()
+    report = FanOutReport(lists={"pipe_1": ListReport(total=1000, pages=6)}, planned=1)
+    tally = Tally(clock=clock)
+    tally.follow(report)
+    report.lists["pipe_1"].pages += 2
+    clock.now += 3
+
+    assert 2 * 3 / 2 == tally.seconds_left()
+
+
+def test_one_list_has_no_pages_ahead() -> None:
+    """One request brings all, so there is nothing to be estimated by."""
+    tally = _tally(ListReport(total=20_000, pages=1), planned=1)
+    tally.one_list = True
+
+    assert tally.seconds_left() is None
+    assert 0 == tally.share_done()
+
+
+def test_rows_that_tell_no_time_are_counted_by_status() -> None:
+    """Those that tell no status either are counted as such."""
+    tally = Tally()
+    for status in ("failed", None, "failed"):
+        tally.add_status(status)
+
+    assert {"failed": 2, "without status": 1} == tally.statuses
+    assert 0 == len(tally.timeline)
