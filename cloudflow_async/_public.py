@@ -1,23 +1,16 @@
-"""What a user has to name, and no more; `cloudflow_async` loads it at first use."""
+"""What a user has to name, and no more; `cloudflow_async` loads it at first use.
 
-from ._core.auth import (
-    AnonymousAuth,
-    ApiKeyAuth,
-    Auth,
-    AuthChain,
-    AuthorizationRequest,
-    FileTokenStore,
-    JWTAuth,
-    KeyringTokenStore,
-    MemoryTokenStore,
-    OAuth2Auth,
-    Refusal,
-    Token,
-    TokenStore,
-)
+Credentials other than an API key, what reads many histories, and all that receives webhooks, are
+loaded when they are named.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from ._core.errors import (
     AuthenticationError,
     BadRequestError,
+    CheckpointError,
     ClientClosedError,
     CloudFlowError,
     ConflictError,
@@ -27,6 +20,7 @@ from ._core.errors import (
     DeadlineExceededError,
     DecodeError,
     DriftError,
+    ForkedClientError,
     InsecureFileError,
     InsecureKeyFileWarning,
     InvalidArgumentError,
@@ -40,6 +34,7 @@ from ._core.errors import (
     RateLimitedError,
     ReauthenticationRequiredError,
     RequestTimeoutError,
+    ResponseMismatchError,
     ResponseTooLargeError,
     ServerError,
     StatusError,
@@ -50,9 +45,8 @@ from ._core.errors import (
     WebhookVerificationError,
     WrongLoopError,
 )
-from ._core.fan_out import FanOut, FanOutReport, ListReport
 from ._core.limiter import Limiter, LocalLimiter, Permit
-from ._core.limits import RateLimits
+from ._core.limits import Priority, RateLimits
 from ._core.messages import (
     UNSET,
     Json,
@@ -62,39 +56,13 @@ from ._core.messages import (
     Statistics,
     Unset,
 )
-from ._core.paging import Page, Pages
+from ._core.page import Bookmark, ListReport, OnDrift, Page
+from ._core.paging import Pages
 from ._core.retry import RetryPolicy
 from ._core.version import VERSION as __version__  # noqa: N811 - the usual name
-from ._core.webhooks import (
-    DedupeStore,
-    Delivery,
-    DeliveryHeaders,
-    EventData,
-    MemoryDedupeStore,
-    SecretEncoding,
-    StandardWebhooks,
-    WebhookEvent,
-    WebhookHeaders,
-    WebhookKey,
-    WebhookScheme,
-    sign_webhook,
-)
 from .cloudflow.analytics import MetricPoint, MetricValues, WorkflowMetrics
 from .cloudflow.client import CloudFlow
-from .cloudflow.events import (
-    PipelineCompleted,
-    PipelineEvent,
-    PipelineEventData,
-    PipelineFailed,
-    WorkflowCompleted,
-    WorkflowEvent,
-    WorkflowEventData,
-    WorkflowFailed,
-    WorkflowStarted,
-    verify_webhook,
-)
 from .cloudflow.pipelines import Execution, ExecutionStatus
-from .cloudflow.router import WebhookRouter
 from .cloudflow.webhooks import Webhook
 from .cloudflow.workflows import (
     CreatedWorkflow,
@@ -114,6 +82,54 @@ from .cloudflow.workflows import (
     WorkflowSummary,
 )
 
+if TYPE_CHECKING:
+    from ._core.auth import (
+        AnonymousAuth,
+        ApiKeyAuth,
+        Auth,
+        AuthChain,
+        AuthorizationRequest,
+        FileTokenStore,
+        JWTAuth,
+        KeyringTokenStore,
+        MemoryTokenStore,
+        OAuth2Auth,
+        Refusal,
+        Token,
+        TokenStore,
+    )
+    from ._core.checkpoint import Checkpoint
+    from ._core.estimate import Estimate
+    from ._core.fan_out import FanOut
+    from ._core.fan_out_report import FanOutReport
+    from ._core.webhooks import (
+        DedupeStore,
+        Delivery,
+        DeliveryHeaders,
+        EventData,
+        MemoryDedupeStore,
+        SecretEncoding,
+        StandardWebhooks,
+        WebhookEvent,
+        WebhookHeaders,
+        WebhookKey,
+        WebhookScheme,
+        sign_webhook,
+    )
+    from .cloudflow.events import (
+        PipelineCompleted,
+        PipelineEvent,
+        PipelineEventData,
+        PipelineFailed,
+        WorkflowCompleted,
+        WorkflowEvent,
+        WorkflowEventData,
+        WorkflowFailed,
+        WorkflowStarted,
+        verify_webhook,
+    )
+    from .cloudflow.router import WebhookRouter
+
 __all__ = [
     "AnonymousAuth",
     "ApiKeyAuth",
@@ -122,6 +138,9 @@ __all__ = [
     "AuthenticationError",
     "AuthorizationRequest",
     "BadRequestError",
+    "Bookmark",
+    "Checkpoint",
+    "CheckpointError",
     "ClientClosedError",
     "CloudFlow",
     "CloudFlowError",
@@ -136,6 +155,7 @@ __all__ = [
     "Delivery",
     "DeliveryHeaders",
     "DriftError",
+    "Estimate",
     "EventData",
     "Execution",
     "ExecutionStatus",
@@ -143,6 +163,7 @@ __all__ = [
     "FanOutReport",
     "FetchDataStep",
     "FileTokenStore",
+    "ForkedClientError",
     "InsecureFileError",
     "InsecureKeyFileWarning",
     "InvalidArgumentError",
@@ -161,6 +182,7 @@ __all__ = [
     "NoCredentialsError",
     "NotFoundError",
     "OAuth2Auth",
+    "OnDrift",
     "OutcomeUnknownError",
     "Page",
     "Pages",
@@ -171,6 +193,7 @@ __all__ = [
     "PipelineEvent",
     "PipelineEventData",
     "PipelineFailed",
+    "Priority",
     "RateLimitSeen",
     "RateLimitStatus",
     "RateLimitedError",
@@ -179,6 +202,7 @@ __all__ = [
     "Refusal",
     "RequestTimeoutError",
     "Response",
+    "ResponseMismatchError",
     "ResponseTooLargeError",
     "RetryPolicy",
     "ScheduleTrigger",
@@ -225,3 +249,62 @@ __all__ = [
     "sign_webhook",
     "verify_webhook",
 ]
+
+_LATE = {
+    "._core.auth": [
+        "AnonymousAuth",
+        "ApiKeyAuth",
+        "Auth",
+        "AuthChain",
+        "AuthorizationRequest",
+        "FileTokenStore",
+        "JWTAuth",
+        "KeyringTokenStore",
+        "MemoryTokenStore",
+        "OAuth2Auth",
+        "Refusal",
+        "Token",
+        "TokenStore",
+    ],
+    "._core.checkpoint": ["Checkpoint"],
+    "._core.estimate": ["Estimate"],
+    "._core.fan_out": ["FanOut"],
+    "._core.fan_out_report": ["FanOutReport"],
+    "._core.webhooks": [
+        "DedupeStore",
+        "Delivery",
+        "DeliveryHeaders",
+        "EventData",
+        "MemoryDedupeStore",
+        "SecretEncoding",
+        "StandardWebhooks",
+        "WebhookEvent",
+        "WebhookHeaders",
+        "WebhookKey",
+        "WebhookScheme",
+        "sign_webhook",
+    ],
+    ".cloudflow.events": [
+        "PipelineCompleted",
+        "PipelineEvent",
+        "PipelineEventData",
+        "PipelineFailed",
+        "WorkflowCompleted",
+        "WorkflowEvent",
+        "WorkflowEventData",
+        "WorkflowFailed",
+        "WorkflowStarted",
+        "verify_webhook",
+    ],
+    ".cloudflow.router": ["WebhookRouter"],
+}
+_HOMES = {name: module for module, names in _LATE.items() for name in names}
+
+if not TYPE_CHECKING:  # pragma: no branch - only type checkers go past it
+
+    def __getattr__(name: str) -> object:
+        """Load what only some programs need when it is named."""
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = globals()[name] = getattr(import_module(_HOMES[name], __package__), name)
+        return value

@@ -13,7 +13,15 @@ from multidict import CIMultiDict
 from cloudflow_async._core.auth import Refusal
 from cloudflow_async._core.errors import ClientClosedError
 from cloudflow_async._core.limiter import Permit
-from cloudflow_async._core.messages import RateLimitSeen, RateLimitStatus, Reply, Request
+from cloudflow_async._core.limits import Priority
+from cloudflow_async._core.messages import (
+    LimiterStatistics,
+    RateLimitSeen,
+    RateLimitStatus,
+    Reply,
+    Request,
+)
+from cloudflow_async._core.transport import Connections
 
 Step = Reply | BaseException | Callable[[], Any]
 """What one exchange does: returns a reply, raises an error, or awaits what a callable gives."""
@@ -71,6 +79,10 @@ class FakeTransport:
         assert isinstance(found, Reply)
         return found
 
+    def connections(self) -> Connections:
+        """Return as many as are in use."""
+        return Connections(self.under_way, self.under_way)
+
     async def close(self) -> None:
         """Count the call."""
         self.closed += 1
@@ -87,16 +99,22 @@ class OpenLimiter:
         self.granted = 0
         self.waiting = 0
         self.asked: list[tuple[float | None, Permit | None]] = []
+        self.priorities: list[Priority] = []
         self.seen: list[RateLimitSeen | None] = []
         self.released = 0
         self.gate = asyncio.Event()
         self.gate.set()
 
     async def acquire(
-        self, *, max_wait: float | None = None, again: Permit | None = None
+        self,
+        *,
+        max_wait: float | None = None,
+        again: Permit | None = None,
+        priority: Priority = "normal",
     ) -> Permit:
         """Return a permit, when the gate is open."""
         self.asked.append((max_wait, again))
+        self.priorities.append(priority)
         self.waiting += 1
         try:
             await self.gate.wait()
@@ -112,6 +130,14 @@ class OpenLimiter:
     def release(self, permit: Permit) -> None:
         """Take a permit back that was not used."""
         self.released += 1
+
+    def forecast(self, requests: int) -> float:
+        """Return a second for each request."""
+        return float(requests)
+
+    def statistics(self) -> LimiterStatistics:
+        """Return what was granted."""
+        return {"granted": self.granted, "waited": 0.0, "pauses": 0}
 
     def status(self) -> RateLimitStatus:
         """Return what is under way."""

@@ -84,6 +84,14 @@ class Peer:
         """Do the server's part of a TLS handshake."""
         await self._writer.start_tls(context)
 
+    async def read(self, size: int) -> bytes:
+        """Read some bytes that are no request; none when the client has gone."""
+        return await self._reader.read(size)
+
+    def stop_reading(self) -> None:
+        """Let what the client sends fill the buffers between."""
+        self._writer.transport.pause_reading()  # type: ignore[attr-defined]  # it is a socket's
+
     async def client_goes(self) -> None:
         """Wait until the client closes the connection."""
         await self._reader.read()

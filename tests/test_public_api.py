@@ -7,8 +7,11 @@ import copy
 import importlib
 import inspect
 import itertools
+import json
 import pickle
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from functools import cache
 from types import ModuleType
@@ -45,20 +48,76 @@ def test_all_is_sorted() -> None:
 
 def test_all_is_complete() -> None:
     """Every public name that is gathered is listed, and shows when the package is explored."""
-    gathered = {
-        name
-        for name, value in vars(importlib.import_module("cloudflow_async._public")).items()
-        if not (name.startswith("_") or isinstance(value, ModuleType))
-    }
+    gathered = _imported(importlib.import_module("cloudflow_async._public"))
 
-    assert gathered == {name for name in cloudflow_async.__all__ if not name.startswith("_")}
+    assert set(gathered) == set(cloudflow_async.__all__)
     assert set() == set(cloudflow_async.__all__) - set(dir(cloudflow_async))
 
 
-def test_an_unknown_name_is_an_attribute_error() -> None:
+def _imported(module: ModuleType) -> dict[str, str]:
+    """Return what type checkers see in a module: where each name is imported from."""
+    return {
+        alias.asname or alias.name: "." * node.level + (node.module or "")
+        for node in ast.walk(ast.parse(inspect.getsource(module)))
+        if isinstance(node, ast.ImportFrom) and node.level
+        for alias in node.names
+    }
+
+
+_LATE = ["cloudflow_async._public", "cloudflow_async._core.auth"]
+
+
+@pytest.mark.parametrize("module", _LATE)
+def test_a_name_that_is_loaded_late_is_the_one_that_type_checkers_see(module: str) -> None:
+    """Type checkers read the imports, and Python reads the table: both name the same places."""
+    late = importlib.import_module(module)
+    imported = _imported(late)
+
+    assert set(late._HOMES) <= set(imported)
+    assert late._HOMES == {name: imported[name] for name in late._HOMES}
+    assert set() == set(late.__all__) - set(late._HOMES) - set(vars(late))
+
+
+@pytest.mark.parametrize("module", ["cloudflow_async", *_LATE])
+def test_an_unknown_name_is_an_attribute_error(module: str) -> None:
     """Names that resolve lazily do not turn a misspelt one into anything else."""
     with pytest.raises(AttributeError, match="CloudFlaw"):
-        getattr(cloudflow_async, "CloudFlaw")  # noqa: B009  # type checkers know better
+        getattr(importlib.import_module(module), "CloudFlaw")  # noqa: B009  # types know better
+
+
+_USE_A_KEY = """
+import json, sys
+from cloudflow_async import CloudFlow
+CloudFlow("cf_test_key")
+print(json.dumps(sorted(name for name in sys.modules if name.startswith("cloudflow_async."))))
+"""
+
+
+@pytest.fixture(scope="module")
+def loaded_for_a_key() -> set[str]:
+    """Return the modules of this package that a client with an API key needs."""
+    run = subprocess.run(
+        [sys.executable, "-c", _USE_A_KEY], capture_output=True, text=True, check=True
+    )
+    return set(json.loads(run.stdout))
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "_core.auth.chain",
+        "_core.auth.jwt",
+        "_core.auth.oauth2",
+        "_core.auth.profiles",
+        "_core.fan_out",
+        "_core.webhooks",
+        "cloudflow.events",
+        "cloudflow.router",
+    ],
+)
+def test_a_client_with_a_key_loads_what_it_needs(loaded_for_a_key: set[str], module: str) -> None:
+    """What costs time at the start is loaded by the programs that name it."""
+    assert f"cloudflow_async.{module}" not in loaded_for_a_key
 
 
 @pytest.mark.parametrize("name", _PUBLIC_CLASSES)

@@ -23,12 +23,21 @@ _DEPENDENCIES = [Requirement(text) for text in _PROJECT["project"]["dependencies
 
 _IMPORT = """
 import json, os, sys, threading
+events = set()
+def watch(event, arguments):
+    if event == "open" and isinstance(arguments[1], str) and set(arguments[1]) & set("wax+"):
+        events.add(event)
+    elif event.startswith(("socket.", "subprocess.", "os.system", "os.exec", "os.fork")):
+        events.add(event)
+sys.dont_write_bytecode = True
+sys.addaudithook(watch)
 before, loaded = dict(os.environ), set(sys.modules)
 from cloudflow_async import CloudFlow
 print(json.dumps({
     "modules": sorted(set(sys.modules) - loaded),
     "environment_changed": before != dict(os.environ),
     "threads": threading.active_count(),
+    "events": sorted(events),
 }))
 """
 
@@ -71,9 +80,10 @@ def test_the_import_leaves_optional_parts_alone(imported: dict[str, Any], module
 
 
 def test_the_import_changes_nothing(imported: dict[str, Any]) -> None:
-    """Importing starts no thread and writes no environment variable."""
+    """Importing starts no thread or process, opens no socket, writes no file or variable."""
     assert not imported["environment_changed"]
     assert 1 == imported["threads"]
+    assert [] == imported["events"]
 
 
 def test_there_are_few_dependencies() -> None:

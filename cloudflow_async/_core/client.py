@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import copy
 import platform
 import re
 import ssl
 from collections.abc import Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import attrs
 
+from .arguments import check_int
 from .auth import AnonymousAuth, Auth
 from .codec import prepare
 from .errors import InvalidArgumentError
 from .limiter import Limiter, LocalLimiter
-from .limits import RateLimits
+from .limits import Priority, RateLimits
 from .messages import UNSET, RateLimitStatus, Response, Statistics, Unset
-from .paging import check_int
+from .paging import Pages
 from .resource import QueryValue, make_request
 from .retry import RetryPolicy
 from .session import Options, Session
@@ -28,6 +28,9 @@ from .version import VERSION
 
 if TYPE_CHECKING:
     import aiohttp
+
+    from .estimate import Estimate
+    from .fan_out import FanOut
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _HEADER_NAME = re.compile(r"[A-Za-z0-9-]+")
@@ -50,11 +53,12 @@ class Client:
         base_url: str,
         limits: RateLimits | None = None,
         limiter: Limiter | None = None,
+        reserve: int = 0,
         retry: RetryPolicy | None = None,
         timeout: float = 30.0,
         deadline: float | None = None,
         max_wait: float | None = None,
-        max_connections: int = 20,
+        max_connections: int = 100,
         max_response_bytes: int = LARGEST_BODY,
         http: aiohttp.ClientSession | None = None,
         user_agent: str | None = None,
@@ -77,7 +81,14 @@ class Client:
             ssl_context=ssl_context,
         )
         if limiter is None:
-            limiter = LocalLimiter(limits or _limits_of(auth), max_in_flight=max_connections)
+            limiter = LocalLimiter(
+                limits or _limits_of(auth), max_in_flight=max_connections, reserve=reserve
+            )
+        elif reserve:
+            raise InvalidArgumentError(
+                "reserve= goes with the limiter that the client makes itself; "
+                "give it to yours: LocalLimiter(reserve=...)."
+            )
         self._session = Session(
             base_url=self._base_url, transport=transport, limiter=limiter, auth=auth
         )
@@ -99,6 +110,12 @@ class Client:
     def __repr__(self) -> str:
         state = "closed" if self._session.closed else "open"
         return f"<{type(self).__name__} {self._base_url} {self._session.auth!r} {state}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "A client cannot be pickled or copied: make one in each process; "
+            "with_options() gives a view that shares its pool."
+        )
 
     async def __aenter__(self) -> Self:
         self._session.bind()
@@ -146,6 +163,7 @@ class Client:
         max_wait: float | Unset | None = UNSET,
         retry: RetryPolicy | Unset = UNSET,
         retry_unsafe: bool | Unset = UNSET,
+        priority: Priority | Unset = UNSET,
     ) -> Self:
         """Return a view with other options that shares pool, limiter and credential.
 
@@ -155,6 +173,8 @@ class Client:
             max_wait: Most seconds to wait for the rate limit; 0 fails at once; None: no bound.
             retry: How often and how patiently to try again.
             retry_unsafe: Send a POST or PATCH again although it may have been applied.
+            priority: ``"high"`` passes ahead of ``"normal"`` calls in the line for the rate
+                limit, and those ahead of ``"low"`` ones; see `Limiter.acquire`.
         """
         changes: dict[str, Any] = {
             "timeout": timeout,
@@ -162,15 +182,40 @@ class Client:
             "max_wait": max_wait,
             "retry": retry,
             "retry_unsafe": retry_unsafe,
+            "priority": priority,
         }
         given = {name: value for name, value in changes.items() if value is not UNSET}
         return self._view(attrs.evolve(self._options, **given))
 
     def _view(self, options: Options) -> Self:
-        view = copy.copy(self)
-        view._owns_session = False  # noqa: SLF001 - one of our own
-        view._use(options)  # noqa: SLF001 - the same
+        view = object.__new__(type(self))
+        view.__dict__.update(self.__dict__)
+        view._owns_session = False
+        view._use(options)
         return view
+
+    async def estimate(
+        self, listing: Pages[Any] | FanOut[Any], *, sample: int | None = None
+    ) -> Estimate:
+        """Look at first pages, and return what reading a list, or many, will cost.
+
+        The first pages of a fan-out (of up to 1,000 lists) are kept, so that it does not fetch
+        them again; look at it before its first row is asked for, in its ``async with`` or before.
+        That of a single list is fetched again when the list is read.  Histories cut by ``slices``
+        are guessed from their length, a little high.
+
+        Args:
+            listing: What a `list` method, `executions` or `fan_out` returned.
+            sample: Of a fan-out, how many lists to look at, from which to guess the others; None:
+                at all.  An iterator of ids is read to its end.
+
+        Raises:
+            InvalidArgumentError: The iteration has begun, or `sample` is out of range.
+            CloudFlowError: A first page cannot be had, and the fan-out does not collect errors.
+        """
+        from .estimate import estimate  # noqa: PLC0415 - not every program reads many histories
+
+        return await estimate(listing, self._session.forecast, sample)
 
     async def request(
         self,

@@ -25,6 +25,7 @@ from .columns import (
     open_enum,
     scalar,
     tagged,
+    text,
     unless,
 )
 from .encoding import dumps, encode
@@ -115,12 +116,15 @@ def _whole(value: float) -> int:
 
 
 _KINDS: Final[dict[Any, Hook]] = {
-    str: scalar("a string", {str: None}),
+    str: text("a string"),
     bool: scalar("true or false", {bool: None}),
     int: scalar("a whole number", {int: None, float: _whole}),
     float: scalar("a number", {float: None, int: float}),
     datetime: instant("an ISO 8601 time with a zone, such as 2026-01-15T10:30:00Z"),
 }
+_JSON: Final = scalar(
+    "any JSON value", dict.fromkeys((dict, list, str, int, float, bool, types.NoneType))
+)
 
 
 def _is_mapping(cls: Any) -> bool:
@@ -135,8 +139,17 @@ def _is_union(cls: Any) -> bool:
     return get_origin(cls) in (Union, types.UnionType)
 
 
+def _is_json(cls: Any) -> bool:
+    # `Json` as a field's type: no other union has objects of no model in it.
+    return _is_union(cls) and any(get_origin(member) is dict for member in get_args(cls))
+
+
 def _mapping_hook(_cls: Any) -> Hook:
     return scalar("an object", {dict: None})
+
+
+def _json_hook(_cls: Any) -> Hook:
+    return _JSON
 
 
 def _array_hook(cls: Any) -> Hook:
@@ -180,6 +193,7 @@ def _converter() -> cattrs.Converter:
     converter.register_structure_hook_factory(_is_mapping, _mapping_hook)
     converter.register_structure_hook_factory(_is_array, _array_hook)
     converter.register_structure_hook_factory(_is_union, _union_hook)
+    converter.register_structure_hook_factory(_is_json, _json_hook)
     converter.register_structure_hook_factory(is_model, _model_hook)
     converter.register_unstructure_hook_func(is_model, encode)
     return converter

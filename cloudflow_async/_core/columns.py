@@ -24,13 +24,13 @@ from __future__ import annotations
 import contextlib
 import enum
 from collections.abc import Callable, Mapping, Sequence
-from itertools import chain, islice, starmap
+from itertools import chain, islice, repeat, starmap
 from operator import itemgetter
 from typing import Any, Final, TypeAlias
 
 import attrs
 
-from .fields import TAG, api_name, dropped_names, is_model, tag_of
+from .fields import NO_FIELDS, TAG, api_name, dropped_names, is_model, tag_of
 from .instants import parse_instant, parse_instants
 from .messages import Json
 
@@ -100,6 +100,20 @@ def scalar(expected: str, kinds: Kinds) -> Hook:
         except (KeyError, ValueError, OverflowError):
             pass
         raise Mismatch(index, expected, value)
+
+    return Hook(read)
+
+
+def text(expected: str) -> Hook:
+    """Make the hook of strings; where all are the same, as the id of a parent is, one is kept."""
+    texts = scalar(expected, {str: None})
+
+    def read(column: Column) -> Column:
+        column = texts.read(column)
+        count = len(column)
+        if count > 1 and column[0] == column[-1] and column.count(column[0]) == count:
+            return (column[0],) * count
+        return column
 
     return Hook(read)
 
@@ -231,11 +245,12 @@ def model(cls: type[Any], hook_of: Callable[[Any], Hook]) -> Hook:
     def read(rows: Column) -> Column:
         if not rows:
             return []
+        count = len(rows)
         table, is_plain = _table(objects.read(rows), known)
         for tag in tags:
-            tag.read(table, len(rows))
-        columns = [field.read(table, len(rows)) for field in fields]
-        extras = [{} for _ in rows] if is_plain else [_without(known, row) for row in rows]
+            tag.read(table, count)
+        columns = [field.read(table, count) for field in fields]
+        extras = repeat(NO_FIELDS, count) if is_plain else [_without(known, row) for row in rows]
         made = [*starmap(twin, zip(*columns, extras, strict=True))]
         for instance in made:
             instance.__class__ = cls
@@ -259,8 +274,8 @@ def _table(rows: Column, known: frozenset[str]) -> tuple[Mapping[str, Column], b
     return {key: [row.get(key, ABSENT) for row in rows] for key in known}, False
 
 
-def _without(known: frozenset[str], row: Mapping[str, Json]) -> dict[str, Json]:
-    return {key: row[key] for key in row if key not in known}
+def _without(known: frozenset[str], row: Mapping[str, Json]) -> Mapping[str, Json]:
+    return {key: row[key] for key in row if key not in known} or NO_FIELDS
 
 
 @attrs.frozen

@@ -14,12 +14,14 @@
     │   ├── RateLimitedError            429
     │   └── ServerError                 5xx
     ├── DecodeError                     an answer that is not what the API document shows
+    ├── ResponseMismatchError           an answer about another resource than the one asked for
     ├── OutcomeUnknownError             a POST or PATCH that may have been applied
     ├── DeadlineExceededError           your `deadline` or `max_wait` passed, or would have
     ├── UnexpectedRedirectError         a 3xx that was not followed
     ├── CrossOriginError                a URL of another origin; nothing was sent
     ├── PaginationError                 pages that contradict each other
     │   └── DriftError                  rows moved between pages
+    ├── CheckpointError                 the file that says how far a run came cannot be used
     ├── CredentialError                 a credential that cannot be used
     │   ├── NoCredentialsError          none was found
     │   ├── ReauthenticationRequiredError  a person has to log in again
@@ -28,6 +30,7 @@
     │   ├── InsecureFileError           others could read or change the file it is in
     │   └── MissingScopeError           it is known to lack the scope
     ├── ClientClosedError               the client was closed
+    ├── ForkedClientError               the client belongs to the process that this one is a fork of
     ├── WrongLoopError                  the client belongs to another, running event loop
     └── WebhookVerificationError        a delivery that cannot be trusted
         └── WebhookPayloadError         ... or that can, but is no event
@@ -120,7 +123,7 @@ class StatusError(CloudFlowError):
     """The parameter or body field at fault, where the server names one."""
 
     request_id: str | None
-    """What CloudFlow's support asks for."""
+    """What the service's support asks for."""
 
     retry_after: float | None
     """Seconds that the server asks to wait; None when it does not say."""
@@ -206,7 +209,7 @@ class DecodeError(CloudFlowError):
     """Where in the JSON, such as ``data[3].created_at``; None when it is not JSON at all."""
 
     request_id: str | None
-    """What CloudFlow's support asks for."""
+    """What the service's support asks for."""
 
     retryable: bool
     """Whether the answer may have been damaged on its way, so that asking again can help."""
@@ -224,6 +227,31 @@ class DecodeError(CloudFlowError):
         self.path = path
         self.request_id = request_id
         self.retryable = retryable
+
+
+class ResponseMismatchError(CloudFlowError):
+    """An answer names another resource than the one that was asked for, and was not handed out.
+
+    Something between here and the service has mixed up answers.
+    """
+
+    path: str | None
+    """Where in the JSON it does, such as ``data[3].pipeline_id``."""
+
+    request_id: str | None
+    """What the service's support asks for."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        path: str | None = None,
+        request_id: str | None = None,
+        **attributes: Any,
+    ) -> None:
+        super().__init__(message, **attributes)
+        self.path = path
+        self.request_id = request_id
 
 
 class OutcomeUnknownError(CloudFlowError):
@@ -287,6 +315,13 @@ class PaginationError(CloudFlowError):
 
 class DriftError(PaginationError):
     """Rows were inserted or deleted between two pages."""
+
+
+class CheckpointError(CloudFlowError):
+    """A checkpoint's file cannot be read, written or had: damaged, foreign, or used by another.
+
+    It was left as it is.
+    """
 
 
 class CredentialError(CloudFlowError):
@@ -373,6 +408,13 @@ class InsecureKeyFileWarning(CredentialWarning):
 
 class ClientClosedError(CloudFlowError):
     """The client was closed, before the call or during it."""
+
+
+class ForkedClientError(CloudFlowError):
+    """The client was in use when this process was forked, and belongs to the parent.
+
+    Make one in each process.
+    """
 
 
 class WrongLoopError(CloudFlowError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Final, Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias, TypedDict
 
 import attrs
 
@@ -170,6 +170,19 @@ class RateLimitStatus:
     """Seconds for which nothing leaves, because the server asked for a pause; else 0."""
 
 
+class LimiterStatistics(TypedDict):
+    """Counters of a limiter since it was made."""
+
+    granted: int
+    """Permits given."""
+
+    waited: float
+    """Seconds that all callers together have waited."""
+
+    pauses: int
+    """Times that a 429 made everybody wait."""
+
+
 @attrs.frozen(kw_only=True)
 class Statistics:
     """Counters of a client since it was made."""
@@ -191,3 +204,15 @@ class Statistics:
 
     retry_tokens: int
     """What is left of the retry budget; when it is spent, calls fail at once."""
+
+    waited: float
+    """Seconds that all callers of the limiter together have waited for their turn."""
+
+    pauses: int
+    """Times that a 429 made everybody wait."""
+
+    connections: int
+    """Open connections of the pool."""
+
+    connections_in_use: int
+    """Those of them that carry a request; with a session of your own, of whomever."""

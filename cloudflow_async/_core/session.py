@@ -11,12 +11,14 @@ import contextlib
 import logging
 import os
 import sys
+import time
 import warnings
 from collections.abc import Mapping
 from urllib.parse import urljoin
 
 import attrs
 
+from . import forks
 from .arguments import is_number
 from .auth import Auth, Refusal, check_scope
 from .errors import (
@@ -25,6 +27,7 @@ from .errors import (
     CloudFlowError,
     CrossOriginError,
     DeadlineExceededError,
+    ForkedClientError,
     InvalidArgumentError,
     NotFoundError,
     OutcomeUnknownError,
@@ -33,13 +36,16 @@ from .errors import (
     WrongLoopError,
 )
 from .limiter import Limiter, Permit
+from .limits import Priority, check_priority
+from .log import log_of
 from .messages import RateLimitSeen, RateLimitStatus, Reply, Request, Response, Statistics
 from .retry import REPEATABLE, RetryBudget, RetryPolicy, is_throttle, leaves_open
+from .scope import Scope
 from .transport import Transport
 from .urls import same_origin_path
 from .wire import read, read_rate_limit
 
-_LOG = logging.getLogger("cloudflow_async")
+_LOG = log_of()
 _CLOSE_GRACE = 5.0
 _MOST_HOPS = 3
 _PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep
@@ -70,6 +76,9 @@ class Options:
     follow_redirects: bool = False
     """Whether a GET follows up to three redirects below the base URL; never elsewhere."""
 
+    priority: Priority = "normal"
+    """Who passes ahead of whom in the line for the rate limit; see `Limiter.acquire`."""
+
     def __attrs_post_init__(self) -> None:
         if not (is_number(self.timeout) and self.timeout > 0):
             raise InvalidArgumentError("timeout must be more than 0 seconds.")
@@ -77,6 +86,7 @@ class Options:
             raise InvalidArgumentError("deadline must be more than 0 seconds, or None.")
         if self.max_wait is not None and not (is_number(self.max_wait) and self.max_wait >= 0):
             raise InvalidArgumentError("max_wait must be at least 0 seconds, or None.")
+        check_priority(self.priority)
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -87,7 +97,10 @@ class _Call:
     options: Options
     deadline_at: float | None
     repeatable: bool
-    scope: asyncio.Timeout
+    scope: Scope
+    alarm: asyncio.TimerHandle | None = None
+    """Ends the scope at the deadline, where there is one."""
+
     attempts: int = 0
     permit: Permit | None = None
     signed: Mapping[str, str] = attrs.field(factory=dict, repr=False)
@@ -127,10 +140,12 @@ class Session:
         self._idle: asyncio.Future[None] | None = None
         self._closing = asyncio.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._forks = forks.count()
         self._closed = False
         self._sent = 0
         self._retries = 0
         self._throttled = 0
+        self._date: tuple[float, float] | None = None
         self._site = _creation_site()
 
     @property
@@ -159,10 +174,16 @@ class Session:
 
         Raises:
             ClientClosedError: It was closed.
+            ForkedClientError: It was in use when this process was forked.
             WrongLoopError: It belongs to another loop, which has not ended.
         """
         if self._closed:
             raise ClientClosedError("This client is closed; create another one.")
+        if self._is_parents:
+            raise ForkedClientError(
+                "This client was in use when the process was forked, and belongs to the parent; "
+                "create one in each process."
+            )
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
             self._rebind(loop)
@@ -178,10 +199,10 @@ class Session:
         """
         call = self._begin(request, options)
         try:
-            async with call.scope:
+            with call.scope:
                 return await self._send_until_done(call)
         except TimeoutError as error:
-            if isinstance(error, CloudFlowError) or not call.scope.expired():
+            if isinstance(error, CloudFlowError) or not call.scope.ended:
                 raise
         finally:
             self._end(call)
@@ -194,11 +215,15 @@ class Session:
         A renewal of the credential that is under way has 5 seconds too.
 
         Calls that are ended so raise `ClientClosedError`, as do all later ones.  A second
-        `close` waits for the first and does nothing.
+        `close` waits for the first and does nothing.  In a forked child, the parent's connections
+        and calls are left alone.
 
         Raises:
             WrongLoopError: It belongs to another loop, which has not ended.
         """
+        if self._is_parents:
+            self._closed = True
+            return
         loop = asyncio.get_running_loop()
         if not self._closed and loop is not self._loop:
             self._rebind(loop)
@@ -215,9 +240,24 @@ class Session:
         """Return where this session stands with its rate limit."""
         return self._limiter.status()
 
+    def forecast(self, requests: int) -> float:
+        """Return the seconds until so many requests more have left; see `Limiter.forecast`."""
+        return self._limiter.forecast(requests)
+
+    def now(self) -> float:
+        """Return what the server's clock shows in Unix seconds, at most 2 too little.
+
+        It is our own clock's time as long as no answer had a ``Date``.
+        """
+        if self._date is None:
+            return time.time()
+        date, seen_at = self._date
+        return date + max(0.0, asyncio.get_running_loop().time() - seen_at)
+
     def statistics(self) -> Statistics:
         """Return counters since the session was made."""
-        status = self._limiter.status()
+        status, counted = self._limiter.status(), self._limiter.statistics()
+        connections = self._transport.connections()
         return Statistics(
             requests=self._sent,
             retries=self._retries,
@@ -225,7 +265,15 @@ class Session:
             waiting=status.waiting,
             in_flight=status.in_flight,
             retry_tokens=self._budget.tokens,
+            waited=counted["waited"],
+            pauses=counted["pauses"],
+            connections=connections.open,
+            connections_in_use=connections.in_use,
         )
+
+    @property
+    def _is_parents(self) -> bool:
+        return self._loop is not None and self._forks != forks.count()
 
     async def _send_until_done(self, call: _Call) -> Response:
         while True:
@@ -245,23 +293,29 @@ class Session:
     async def _send_once(self, call: _Call) -> Response:
         # What is known already is told before the wait, what signing found out after it.
         check_scope(self._auth, call.request)
-        call.permit = await self._limiter.acquire(max_wait=self._max_wait(call), again=call.permit)
+        call.permit = await self._limiter.acquire(
+            max_wait=self._max_wait(call), again=call.permit, priority=call.options.priority
+        )
         call.signed = await self._sign(call, call.permit)
         seen: RateLimitSeen | None = None
         try:
             reply = await self._exchange(call)
             seen = read_rate_limit(reply)
             call.date = seen.date
+            self._note_date(seen.date)
         finally:
             self._limiter.observe(call.permit, seen)
         return read(call.request, reply, call.attempts, call.signed)
 
     async def _sign(self, call: _Call, permit: Permit) -> Mapping[str, str]:
+        signed: Mapping[str, str] = {}
         try:
             signed = await self._auth.sign(call.request)
             check_scope(self._auth, call.request)
         except BaseException:
             self._limiter.release(permit)
+            # Those who record tracebacks with local variables find no credential here.
+            del signed
             raise
         return signed
 
@@ -365,6 +419,10 @@ class Session:
         )
         raise _counted(call, refused) from error
 
+    def _note_date(self, date: float | None) -> None:
+        if date is not None:
+            self._date = (date, asyncio.get_running_loop().time())
+
     def _max_wait(self, call: _Call) -> float | None:
         left, most = self._left(call), call.options.max_wait
         if left is None or most is None:
@@ -384,13 +442,17 @@ class Session:
             options=options,
             deadline_at=deadline_at,
             repeatable=options.retry_unsafe or request.method in REPEATABLE,
-            scope=asyncio.timeout_at(deadline_at),
+            scope=Scope(),
         )
+        if deadline_at is not None:
+            call.alarm = loop.call_at(deadline_at, call.scope.end)
         self._calls.add(call)
         return call
 
     def _end(self, call: _Call) -> None:
         self._calls.discard(call)
+        if call.alarm is not None:
+            call.alarm.cancel()
         if self._idle is not None and not self._calls and not self._idle.done():
             self._idle.set_result(None)
 
@@ -423,8 +485,7 @@ class Session:
 
     def _interrupt(self, calls: set[_Call]) -> None:
         for call in calls:
-            if not call.scope.expired():
-                call.scope.reschedule(asyncio.get_running_loop().time())
+            call.scope.end()
 
     def _rebind(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._loop is not None:
@@ -435,7 +496,9 @@ class Session:
                 )
             self._transport.abandon()
             self._calls.clear()
+            self._date = None
         self._loop = loop
+        self._forks = forks.count()
 
 
 def _was_deleted_before(call: _Call, error: CloudFlowError) -> bool:

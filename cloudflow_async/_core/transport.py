@@ -8,6 +8,8 @@ What aiohttp does on its own account, and is stopped from here:
   the limiter would see: switched off.
 - It follows redirects with an ``X-API-Key`` header to other hosts, keeps cookies, and
   decompresses a body of any size: switched off, ignored, and capped while it streams.
+- It closes a connection on which a body's framing is broken, and lets the reader of the body
+  wait on: `_Protocol` wakes it.
 - It adds a credential of the netrc file to requests that have one: proxies are looked up here.
 - Its exceptions show URLs with their query and all headers, and cannot be pickled: each
   becomes a `TransportError` that is not chained to it.
@@ -18,18 +20,24 @@ What aiohttp does on its own account, and is stopped from here:
 from __future__ import annotations
 
 import asyncio
+import functools
+import io
 import os
 import select
 import ssl
 import time
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 from aiohttp.helpers import get_env_proxy_for_url
+from aiohttp.http_exceptions import BadHttpMessage, ContentEncodingError, LineTooLong
 from yarl import URL
 
+from . import forks
 from .errors import (
     ClientClosedError,
     CloudFlowError,
@@ -39,6 +47,7 @@ from .errors import (
     TransportError,
 )
 from .messages import Reply, Request
+from .scope import Watch
 
 LARGEST_BODY = 16 * 1024 * 1024
 """Bytes of a decompressed body that are accepted, unless told otherwise."""
@@ -51,6 +60,17 @@ _CONNECT_SHARE = 0.8
 _LONGEST_CONNECT = 10.0
 _KEEP_ALIVE = 15.0
 _DNS_CACHE = 60
+_LARGEST_PIECE = 1024 * 1024
+
+
+class Connections(NamedTuple):
+    """The connections of a pool."""
+
+    open: int = 0
+    """In use or kept for the next request."""
+
+    in_use: int = 0
+    """Carrying a request."""
 
 
 class Transport(Protocol):
@@ -71,6 +91,10 @@ class Transport(Protocol):
     @property
     def is_open(self) -> bool:
         """Whether there is a pool to close."""
+        ...
+
+    def connections(self) -> Connections:
+        """Return how many connections there are."""
         ...
 
     async def close(self) -> None:
@@ -124,11 +148,20 @@ class AiohttpTransport:
         self._ssl_context = ssl_context
         self._http: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._watch: Watch | None = None
 
     @property
     def is_open(self) -> bool:
         """Whether there is a pool to close."""
         return self._http is not None
+
+    def connections(self) -> Connections:
+        """Return how many connections the pool has; those of a lent one are its owner's too."""
+        connector = None if self._http is None else self._http.connector
+        if connector is None:
+            return Connections()
+        in_use = len(connector._acquired)
+        return Connections(in_use + sum(map(len, connector._conns.values())), in_use)
 
     async def exchange(
         self, request: Request, headers: Mapping[str, str], *, timeout: float
@@ -137,8 +170,9 @@ class AiohttpTransport:
         http = self._http
         if http is None or http.closed:
             http = self._open()
+        assert self._watch is not None
         try:
-            async with asyncio.timeout(timeout):
+            with self._watch.scope(timeout):
                 if self._trust_env and self._proxy is None:
                     self._proxy = await asyncio.to_thread(_find_proxy, self._base_url)
                 return await self._exchange(http, request, headers, timeout)
@@ -152,19 +186,30 @@ class AiohttpTransport:
 
     async def close(self) -> None:
         """Close the pool; a lent session stays open."""
-        http, self._http = self._http, None
+        http = self._forget()
         if http is not None:
             await http.close()
 
     def abandon(self) -> None:
         """Drop the pool without waiting; its sockets are closed, those of a lent one are not."""
-        http, self._http = self._http, None
+        http = self._forget()
         if http is None:
             return
         connector = http.connector
         http.detach()
         if self._lent is None and connector is not None and self._loop is not None:
             _drop_pool(connector, loop_ended=self._loop.is_closed())
+
+    def leave(self) -> None:
+        """Leave the pool to the parent; see `forks`."""
+        http = self._forget()
+        if http is None:
+            return
+        connector = http.connector
+        http.detach()
+        if self._lent is None and connector is not None:
+            # To this process, the parent's loop has ended.
+            _drop_pool(connector, loop_ended=True)
 
     async def _exchange(
         self,
@@ -174,15 +219,14 @@ class AiohttpTransport:
         timeout: float,
     ) -> Reply:
         begun = time.perf_counter()
-        connect = min(_LONGEST_CONNECT, timeout * _CONNECT_SHARE)
-        proxy = self._proxy or _Proxy()
+        proxy = self._proxy or _DIRECTLY
         exchange = http.request(
             request.method,
             URL(self._base_url + request.target, encoded=True),
             headers=headers,
-            data=request.body,
+            data=_payload(request.body),
             allow_redirects=False,
-            timeout=aiohttp.ClientTimeout(total=None, connect=connect),
+            timeout=_connect_within(timeout),
             proxy=proxy.url,
             proxy_headers=proxy.headers,
         )
@@ -209,8 +253,16 @@ class AiohttpTransport:
             headers=self._headers,
         )
         http._retry_connection = False
+        forks.watch(self)
         self._http = http
         self._loop = asyncio.get_running_loop()
+        self._watch = Watch()
+        return http
+
+    def _forget(self) -> aiohttp.ClientSession | None:
+        http, self._http = self._http, None
+        if self._watch is not None:
+            self._watch.stop()
         return http
 
     def _connector(self) -> aiohttp.TCPConnector:
@@ -231,8 +283,32 @@ class _Proxy(NamedTuple):
     headers: Mapping[str, str] | None = None
 
 
+_DIRECTLY = _Proxy()
+
+
+class _Protocol(ResponseHandler):
+    """A connection whose end is the end of a body, however it comes about.
+
+    After an error in a body's framing aiohttp closes the connection, and leaves whoever reads the
+    body waiting.
+    """
+
+    __slots__ = ()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Wake who reads a body that will not go on."""
+        body = self._payload
+        super().connection_lost(exc)
+        if body is not None and not body.is_eof() and body.exception() is None:
+            body.set_exception(aiohttp.ClientPayloadError("its framing is broken"))
+
+
 class _Connector(aiohttp.TCPConnector):
     """A pool that reuses no connection on which the server wrote something unasked."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._factory = functools.partial(_Protocol, loop=self._loop)  # type: ignore[assignment]
 
     async def _get(self, key, traces):  # type: ignore[no-untyped-def]  # aiohttp's private types
         while (connection := await super()._get(key, traces)) is not None:
@@ -269,12 +345,26 @@ def _find_proxy(base_url: str) -> _Proxy:
     return _Proxy(url, None if auth is None else {"Proxy-Authorization": auth.encode()})
 
 
+@lru_cache(maxsize=8)  # a client has one or two
+def _connect_within(timeout: float) -> aiohttp.ClientTimeout:
+    connect = min(_LONGEST_CONNECT, timeout * _CONNECT_SHARE)
+    return aiohttp.ClientTimeout(total=None, connect=connect)
+
+
+def _payload(body: bytes | None) -> bytes | io.BytesIO | None:
+    # Of more bytes than this in one piece aiohttp warns.
+    return io.BytesIO(body) if body is not None and len(body) > _LARGEST_PIECE else body
+
+
 async def _read(answer: aiohttp.ClientResponse, largest: int) -> bytes:
     failed = answer.status >= 400
     cap = LARGEST_ERROR_BODY if failed else largest
+    stream = answer.content
     chunks: list[bytes] = []
     size = 0
-    while chunk := await answer.content.readany():
+    # Asking a stream that has ended costs as much as asking one that has something.
+    while not stream.at_eof():
+        chunk = await stream.readany()
         size += len(chunk)
         if size > cap:
             answer.close()
@@ -304,7 +394,20 @@ def _translate(caught: Exception, request: Request, timeout: float) -> CloudFlow
         return _not_connected(caught, call)
     if isinstance(caught, ValueError):
         return InvalidArgumentError(f"{call}: its URL or a header of it cannot be sent.")
-    return TransportError(f"{call}: the connection failed ({_reason(caught)}).")
+    return TransportError(
+        f"{call}: the connection failed ({_reason(caught)}).", retryable=not _is_meant(caught)
+    )
+
+
+def _is_meant(caught: Exception) -> bool:
+    """Return whether a head is refused that the next attempt would bring again."""
+    if not isinstance(caught, aiohttp.ClientResponseError) or caught.__cause__ is None:
+        return False
+    found = caught.__cause__.__cause__
+    # A head beyond its bounds, or a body in an encoding that nobody asked for.
+    return isinstance(found, LineTooLong | ContentEncodingError) or (
+        isinstance(found, BadHttpMessage) and found.message.startswith("Too many headers")
+    )
 
 
 def _not_connected(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
@@ -54,7 +54,7 @@ _NUMBER = re.compile(r"\+?[0-9]{1,18}(\.[0-9]{1,9})?", re.ASCII)
 _WHOLE = re.compile(r"[0-9]{1,12}", re.ASCII)
 # Beside control characters those that turn the text around them, so that a log would lie.
 _UNPRINTABLE = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+    r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 
 
@@ -100,7 +100,7 @@ def read_rate_limit(reply: Reply) -> RateLimitSeen:
 def _judge(
     request: Request, reply: Reply, attempts: int, signed: Mapping[str, str] | None
 ) -> Response | CloudFlowError:
-    redact = redactor(_secrets(request, signed))
+    redact = redactor(_secrets(request, signed or {}))
     if not 200 <= reply.status <= 299 or reply.status == 206:
         return _failure(request, reply, attempts, redact)
     request_id = _request_id(reply.headers, redact)
@@ -119,11 +119,10 @@ def _judge(
     )
 
 
-def _secrets(request: Request, signed: Mapping[str, str] | None) -> Iterator[str]:
-    for value in (signed or {}).values():
-        yield value.rpartition(" ")[2]  # "Bearer ..." has its credential at the end
-    for secret in request.secrets:
-        yield secret.reveal()
+def _secrets(request: Request, signed: Mapping[str, str]) -> list[str]:
+    # "Bearer ..." has its credential at the end.
+    credentials = [value.rpartition(" ")[2] for value in signed.values()]
+    return [*credentials, *(secret.reveal() for secret in request.secrets)]
 
 
 def _parse(reply: Reply, request_id: str | None, redact: Redact) -> Json | DecodeError:
@@ -176,7 +175,7 @@ def _sentence(
     message += f": {told}" if told else ""
     # API document, HTTP Status Codes: "contact support if persists".
     if status == 500 and request_id:
-        message += f" (if it persists, give CloudFlow's support the request id {request_id})"
+        message += f" (if it persists, give support the request id {request_id})"
     return message
 
 
@@ -255,7 +254,12 @@ def _wait_of_reset(headers: Mapping[str, str]) -> float | None:
 
 
 def _reset(headers: Mapping[str, str]) -> float | None:
-    return _unix(_number(headers.get("X-RateLimit-Reset")))
+    return _parse_reset(headers.get("X-RateLimit-Reset"))
+
+
+@lru_cache(maxsize=8)  # answers of one minute have the same
+def _parse_reset(text: str | None) -> float | None:
+    return _unix(_number(text))
 
 
 def _unix(seconds: float | None) -> float | None:

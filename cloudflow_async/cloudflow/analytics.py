@@ -132,4 +132,5 @@ class Analytics(Resource):
             segments={"workflow_id": workflow_id},
             query=[("period", period), ("metrics", None if metrics is None else list(metrics))],
             scope="analytics:read",
+            echoes={"workflow_id": workflow_id},
         )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import AsyncIterator
+import pickle
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import aiohttp
@@ -141,7 +142,8 @@ def test_options_that_are_not_given_stay() -> None:
     """A view of a view adds up; None is a value of its own; the client keeps its own."""
     retry = RetryPolicy(attempts=7)
     client = a_client(timeout=3, deadline=4, max_wait=5, follow_redirects=True)
-    view = client.with_options(deadline=None).with_options(retry=retry, max_wait=0)
+    view = client.with_options(deadline=None, priority="low")
+    view = view.with_options(retry=retry, max_wait=0)
 
     assert {
         "timeout": 3,
@@ -150,6 +152,7 @@ def test_options_that_are_not_given_stay() -> None:
         "retry": retry,
         "retry_unsafe": False,
         "follow_redirects": True,
+        "priority": "low",
     } == {name: getattr(view._options, name) for name in attrs.fields_dict(type(view._options))}
     assert (4, 5) == (client._options.deadline, client._options.max_wait)
 
@@ -179,6 +182,9 @@ async def test_a_view_decides_how_a_call_behaves() -> None:
         ("max_connections", 0),
         ("max_connections", True),
         ("max_connections", "20"),
+        ("reserve", -1),
+        ("reserve", 100),
+        ("reserve", "5"),
         ("max_response_bytes", 0),
         ("max_response_bytes", 1.5),
         ("user_agent", "a\r\nb"),
@@ -200,6 +206,8 @@ def test_bad_options_of_a_view_are_refused() -> None:
     """They are checked as those of a client are."""
     with pytest.raises(InvalidArgumentError):
         a_client().with_options(timeout=0)
+    with pytest.raises(InvalidArgumentError, match="one of high, normal, low"):
+        a_client().with_options(priority="urgent")  # type: ignore[arg-type]
 
 
 def test_plain_http_can_be_accepted() -> None:
@@ -217,7 +225,7 @@ async def test_it_shows_no_key(
     client = a_client(server.url)
     before = repr(client)
     await client.request("GET", "/x")
-    view = copy.copy(client)
+    view = client.with_options(timeout=1)
     await client.close()
 
     assert f"<Client {server.url} ApiKeyAuth(***6789) open>" == before
@@ -225,6 +233,14 @@ async def test_it_shows_no_key(
     for text in (repr(client), repr(view), repr(vars(client)), str(client.statistics())):
         assert KEY not in text
     assert KEY not in caplog.text
+
+
+@pytest.mark.parametrize("travel", [pickle.dumps, copy.copy, copy.deepcopy])
+async def test_it_does_not_travel(travel: Callable[[Client], object]) -> None:
+    """Not even without a credential: two would use one pool, and neither close it."""
+    for client in (a_client(), Client(AnonymousAuth(), base_url="https://host/v2")):
+        with pytest.raises(TypeError, match="make one in each process"):
+            travel(client)
 
 
 async def test_it_says_who_it_is(server: RawServer) -> None:
@@ -250,6 +266,25 @@ async def test_parts_can_be_brought_along(server: RawServer) -> None:
     assert left_open
     assert 7 == client.rate_limit.limit
     assert 1 == limiter.statistics()["granted"]
+
+
+async def test_a_view_says_how_urgent_its_calls_are(server: RawServer) -> None:
+    """The limiter is told with each attempt; without a word it is normal."""
+    limiter = OpenLimiter()
+    async with a_client(server.url, limiter=limiter) as client:
+        await client.request("GET", "/x")
+        await client.with_options(priority="high").request("GET", "/x")
+
+    assert ["normal", "high"] == limiter.priorities
+
+
+async def test_a_reserve_is_that_of_the_clients_own_limiter() -> None:
+    """It is kept by it; a limiter that is brought along has its own, and saying both is refused."""
+    client = a_client(reserve=99)
+
+    with pytest.raises(InvalidArgumentError, match=r"LocalLimiter\(reserve=\.\.\.\)"):
+        a_client(limiter=LocalLimiter(), reserve=1)
+    assert 99 == client._session._limiter._held  # type: ignore[attr-defined]
 
 
 def test_without_a_credential_the_limit_is_lower() -> None:

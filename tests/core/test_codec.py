@@ -195,6 +195,28 @@ def test_the_path_begins_where_the_value_was() -> None:
     assert "data.lamp" == refusal(5, "data.lamp")[0]
 
 
+@attrs.frozen(kw_only=True, weakref_slot=False)
+class Box:
+    """A model with fields that may hold any JSON."""
+
+    thing: Json
+    things: tuple[Json, ...] | None = None
+    spare: Json = "none"
+    extra: Mapping[str, Json] = unknown_fields()
+
+
+@pytest.mark.parametrize("value", [None, True, 1, 2.5, "x", [1, [None]], {"a": {"b": []}}])
+def test_any_json_comes_as_it_is(value: Json) -> None:
+    """A field declared as `Json` takes every value, null included, and can still be absent."""
+    box = decode(Box, {"thing": value, "things": [value, value]})
+
+    assert Box(thing=value, things=(value, value), spare="none") == box
+    with pytest.raises(DecodeError, match="thing is missing"):
+        decode(Box, {"things": []})
+    with pytest.raises(DecodeError, match="things: expected an array"):
+        decode(Box, {"thing": 1, "things": 5})
+
+
 def test_a_list_is_decoded_in_order() -> None:
     """A list of rows becomes a list of instances."""
     rows: Json = [{"id": str(number)} for number in range(5)]

@@ -20,12 +20,13 @@ from cloudflow_async._core.columns import (
     open_enum,
     scalar,
     tagged,
+    text,
     unless,
 )
-from cloudflow_async._core.fields import named, unknown_fields
+from cloudflow_async._core.fields import NO_FIELDS, named, unknown_fields
 from cloudflow_async._core.messages import Json
 
-STRINGS = scalar("a string", {str: None})
+STRINGS = text("a string")
 WHOLE = scalar("a whole number", {int: None, float: int})
 HOOKS = {str: STRINGS, int: WHOLE}
 
@@ -264,10 +265,35 @@ def test_instances_are_frozen_and_of_their_class() -> None:
 
 
 def test_each_instance_has_its_own_extra() -> None:
-    """No two instances share the dictionary of unknown fields."""
-    first, second = LAMPS.read([LIKE, LIKE])
+    """No two instances share a dictionary of unknown fields, unless there are none."""
+    first, second = LAMPS.read([{**LIKE, "new": 1}] * 2)
+    third, fourth = LAMPS.read([LIKE] * 2)
 
+    assert {"new": 1} == first.extra == second.extra
     assert first.extra is not second.extra
+    assert third.extra is fourth.extra is NO_FIELDS
+
+
+def test_a_row_without_unknown_fields_shares_their_absence_with_all() -> None:
+    """Beside rows with unknown fields too, one without any has no dictionary of its own."""
+    _, plain = LAMPS.read([{**LIKE, "new": 1}, LIKE])
+
+    assert plain.extra is NO_FIELDS
+
+
+@pytest.mark.parametrize("rows", [1, 2, 100])
+def test_a_string_that_all_rows_have_is_kept_once(rows: int) -> None:
+    """The id of a parent, which a server sends with each of its children, is one object."""
+    texts = ["".join(["pipe_", "4x9k2m"]) for _ in range(rows)]
+
+    assert texts == list(STRINGS.read(texts))
+    assert 1 == len({id(text) for text in STRINGS.read(texts)})
+
+
+@pytest.mark.parametrize("texts", [[], ["a"], ["a", "b"], ["a", "b", "a"], ["a", "a", "b"]])
+def test_strings_that_differ_are_as_they_came(texts: list[str]) -> None:
+    """Strings are told apart wherever in the column they stand."""
+    assert texts == list(STRINGS.read(texts))
 
 
 @attrs.frozen

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import copy
+import json
+import pickle
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal
 
 import attrs
@@ -69,4 +72,46 @@ def test_extra_is_copied_counts_in_comparisons_and_not_in_hashes() -> None:
     assert {"new": [1]} == lamp.extra
     assert lamp != Lamp(watts=5)
     assert hash(lamp) == hash(Lamp(watts=5))
-    assert Lamp(watts=5).extra is not Lamp(watts=5).extra
+    assert lamp.extra is not attrs.evolve(lamp).extra
+
+
+CHANGES: dict[str, Callable[[Any], object]] = {
+    "set": lambda extra: extra.__setitem__("new", 1),
+    "delete": lambda extra: extra.__delitem__("new"),
+    "merge": lambda extra: extra.__ior__({"new": 1}),
+    "clear": lambda extra: extra.clear(),
+    "pop": lambda extra: extra.pop("new", None),
+    "popitem": lambda extra: extra.popitem(),
+    "setdefault": lambda extra: extra.setdefault("new", 1),
+    "update": lambda extra: extra.update(new=1),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_the_extra_that_all_share_cannot_be_changed(change: Callable[[Any], object]) -> None:
+    """What one object's `extra` is changed to would be that of all the others."""
+    with pytest.raises(TypeError, match="cannot be changed"):
+        change(Lamp(watts=5).extra)
+
+    assert {} == Lamp(watts=6).extra
+
+
+def test_the_extra_that_all_share_is_an_empty_dictionary() -> None:
+    """It compares, prints, merges and travels as JSON like any other."""
+    extra = Lamp(watts=5).extra
+
+    assert {} == extra
+    assert "{}" == repr(extra)
+    assert {"new": 1} == {**extra, "new": 1}
+    assert "{}" == json.dumps(extra)
+    assert {"new": 1} == dict(extra) | {"new": 1}
+
+
+@pytest.mark.parametrize(
+    "copied",
+    [copy.copy, copy.deepcopy, lambda extra: pickle.loads(pickle.dumps(extra))],  # noqa: S301  # our own,
+    ids=["copy", "deepcopy", "pickle"],
+)
+def test_the_extra_that_all_share_stays_the_one(copied: Callable[[Any], object]) -> None:
+    """Copies, and what another process sends, take no memory of their own."""
+    assert Lamp(watts=5).extra is copied(Lamp(watts=6).extra)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 from urllib.parse import quote
 
@@ -48,6 +49,11 @@ def test_every_spelling_is_hidden(spelling: str) -> None:
     assert inside != shown
     assert "***" in inside
     assert not any(spelling[at : at + 12] in inside for at in range(len(spelling) - 11))
+
+
+def test_a_secret_in_html_is_hidden() -> None:
+    """All five characters that HTML writes as entities are looked for as such."""
+    assert "***" == redactor(["a<b>c&d\"e'f"])(html.escape("a<b>c&d\"e'f"))
 
 
 def test_each_place_is_hidden() -> None:

@@ -8,6 +8,7 @@ import inspect
 import itertools
 import logging
 import pickle
+import time
 import warnings
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 import attrs
 import pytest
 
+from cloudflow_async._core import forks
 from cloudflow_async._core.auth import AnonymousAuth, ApiKeyAuth
 from cloudflow_async._core.client import Client
 from cloudflow_async._core.errors import (
@@ -26,6 +28,7 @@ from cloudflow_async._core.errors import (
     CredentialError,
     DeadlineExceededError,
     DecodeError,
+    ForkedClientError,
     InvalidArgumentError,
     MissingScopeError,
     NotFoundError,
@@ -44,7 +47,9 @@ from cloudflow_async._core.messages import Request, Response
 from cloudflow_async._core.retry import RetryPolicy
 from cloudflow_async._core.session import Options, Session
 from tests import certificates
+from tests.canaries import API_KEY
 from tests.doubles import FakeAuth, FakeTransport, OpenLimiter, Step, failure, never, reply
+from tests.faults.checks import shows_no_secret
 from tests.raw_server import (
     Peer,
     RawServer,
@@ -393,6 +398,21 @@ async def test_a_missing_scope_is_told_before_the_wait() -> None:
 
     assert [0, 0] == [error.attempts for error in errors]
     assert (0, 1, 1) == (it.sends, it.limiter.granted, it.limiter.released)
+
+
+async def test_a_missing_scope_shows_no_credential() -> None:
+    """The error's traceback does not keep what was signed before the scope was known."""
+
+    class Canary(_ScopedAuth):
+        async def sign(self, request: Request) -> Mapping[str, str]:
+            return dict.fromkeys(await super().sign(request), API_KEY)
+
+    it = bench(reply(), auth=Canary())
+    request = Request(method="GET", path="/x", target="/x", scope="workflows:read")
+    with pytest.raises(MissingScopeError) as caught:
+        await it.session.send(request, Options())
+
+    shows_no_secret(caught.value)
 
 
 async def test_a_known_scope_lets_the_call_through() -> None:
@@ -1024,6 +1044,33 @@ def test_a_client_whose_loop_has_ended_is_reported_as_well() -> None:
     assert 1 == len(caught)
 
 
+async def test_a_forked_child_has_no_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it uses was in use before the fork: the child is told so, and closes nothing."""
+    it = bench()
+    await it.send()
+    monkeypatch.setattr("cloudflow_async._core.forks._forks", forks.count() + 1)
+    with pytest.raises(ForkedClientError, match="one in each process"):
+        await it.send()
+    await it.session.close()
+    with pytest.raises(ClientClosedError):
+        await it.send()
+
+    assert 1 == len(it.transport.exchanges)
+    assert 0 == it.transport.closed
+
+
+async def test_a_client_not_used_before_a_fork_is_the_childs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It belongs to the process of its first call."""
+    it = bench()
+    monkeypatch.setattr("cloudflow_async._core.forks._forks", forks.count() + 1)
+
+    assert 200 == (await it.send()).status
+    await it.session.close()
+    assert 1 == it.transport.closed
+
+
 async def test_two_live_loops_cannot_share_a_client() -> None:
     """Neither a call nor a close from the second is accepted, and the first goes on."""
     async with RawServer(answering(answer())) as server:
@@ -1145,6 +1192,13 @@ async def test_statistics_tell_the_state() -> None:
     assert (3, 2, 1) == (statistics.requests, statistics.retries, statistics.throttled)
     assert (0, 0) == (statistics.waiting, statistics.in_flight)
     assert it.session.rate_limit() == it.limiter.status()
+    assert (0.0, 0) == (statistics.waited, statistics.pauses)
+    assert (0, 0) == (statistics.connections, statistics.connections_in_use)
+
+
+async def test_the_limiter_is_asked_for_a_forecast() -> None:
+    """It knows the budgets and the line."""
+    assert 7.0 == bench().session.forecast(7)
 
 
 async def test_an_answer_without_json_is_an_error_with_its_request_id() -> None:
@@ -1169,3 +1223,19 @@ async def test_it_works_without_a_credential() -> None:
 
     assert {} == transport.exchanges[0].headers
     assert isinstance(session.auth, AnonymousAuth)
+
+
+@pytest.mark.virtual_time
+async def test_the_server_s_clock_is_known_from_its_answers() -> None:
+    """From the last ``Date`` on it goes on with ours; answers without one change nothing."""
+    dated = reply(headers={"Date": "Sat, 24 Jan 2026 12:00:00 GMT"})
+    made = bench(dated, reply())
+    ours = made.session.now()
+    await made.send()
+    seen = made.session.now()
+    await asyncio.sleep(90)
+    await made.send()
+
+    assert ours == pytest.approx(time.time(), abs=60)
+    assert 1_769_256_000 == seen
+    assert 1_769_256_090 == made.session.now()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import os
 import random
 import select
 import socket
 import ssl
 import traceback
 import tracemalloc
+import zlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import cache
@@ -220,6 +222,32 @@ async def test_the_pool_has_a_size() -> None:
     assert 3 == server.connections
 
 
+async def test_the_pool_counts_its_connections() -> None:
+    """Those that are kept, and those of them that carry a request; none before and after."""
+
+    async def once(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(answer())
+        await peer.request()
+        arrived.set()
+        await peer.client_goes()
+
+    arrived = asyncio.Event()
+    async with RawServer(once) as server:
+        async with transport_to(server.url) as transport:
+            counts = [transport.connections()]
+            await ask(transport)
+            counts.append(transport.connections())
+            waiting = asyncio.ensure_future(ask(transport))
+            await arrived.wait()
+            counts.append(transport.connections())
+            waiting.cancel()
+            await asyncio.wait([waiting])
+        counts.append(transport.connections())
+
+    assert [(0, 0), (1, 0), (1, 1), (0, 0)] == counts
+
+
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("fate", [dropping, resetting])
 async def test_a_request_is_sent_once(method: str, fate: Script) -> None:
@@ -328,6 +356,12 @@ def bomb(size: int) -> bytes:
     return answer(body, headers={"Content-Encoding": "gzip"})
 
 
+def deflated(size: int) -> bytes:
+    """Return another, in the other encoding that is asked for."""
+    body = zlib.compress(bytes(size), 1)
+    return answer(body, headers={"Content-Encoding": "deflate"})
+
+
 async def endless(peer: Peer) -> None:
     """Send a body that does not end."""
     await peer.request()
@@ -336,7 +370,11 @@ async def endless(peer: Peer) -> None:
         await peer.send(b"10000\r\n" + bytes(0x10000) + b"\r\n")
 
 
-@pytest.mark.parametrize("script", [answering(bomb(64 * MIB)), endless], ids=["bomb", "endless"])
+@pytest.mark.parametrize(
+    "script",
+    [answering(bomb(64 * MIB)), answering(deflated(64 * MIB)), endless],
+    ids=["gzip", "deflate", "endless"],
+)
 async def test_a_body_has_a_largest_size(script: Script) -> None:
     """Reading stops at the cap, decompressed; little memory is used, and the next call works."""
     async with (
@@ -394,8 +432,6 @@ MALFORMED = {
     "status 2": b"HTTP/1.1 2 OK\r\nContent-Length: 0\r\n\r\n",
     "NUL in a header": b"HTTP/1.1 200 OK\r\nX-A: a\0b\r\nContent-Length: 0\r\n\r\n",
     "header without a colon": b"HTTP/1.1 200 OK\r\nX-A\r\nContent-Length: 0\r\n\r\n",
-    "huge header": b"HTTP/1.1 200 OK\r\nX-A: " + b"a" * 100_000 + b"\r\n\r\n",
-    "thousand headers": b"HTTP/1.1 200 OK\r\n" + b"X-A: a\r\n" * 1000 + b"\r\n",
     "two lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
     "negative length": b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n{}",
     "short body": b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}",
@@ -413,6 +449,58 @@ async def test_what_is_no_http_is_no_answer(data: bytes) -> None:
 
     assert type(error) is TransportError
     assert (True, True) == (error.sent, error.retryable)
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize(
+    "rest", [b"zz\r\n", b"-2\r\n{}\r\n", b"f" * 20 + b"\r\n{}", b"2\r\n{}XX0\r\n"]
+)
+async def test_a_body_whose_framing_breaks_after_the_head_fails_at_once(rest: bytes) -> None:
+    """The connection that aiohttp closes because of it is not waited for until the timeout."""
+
+    async def breaks(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        await asyncio.sleep(0.01)
+        await peer.send(rest)
+        await peer.client_goes()
+
+    async with RawServer(breaks) as server:
+        begun_at = asyncio.get_running_loop().time()
+        error = await failure_of(server.url, timeout=30.0)
+
+    assert type(error) is TransportError
+    assert (True, True) == (error.sent, error.retryable)
+    assert asyncio.get_running_loop().time() - begun_at < 1.0
+
+
+MEANT = {
+    "huge status line": b"HTTP/1.1 200 " + b"O" * 100_000 + b"\r\n\r\n",
+    "huge header": b"HTTP/1.1 200 OK\r\nX-A: " + b"a" * 100_000 + b"\r\n\r\n",
+    "thousand headers": b"HTTP/1.1 200 OK\r\n" + b"X-A: a\r\n" * 1000 + b"\r\n",
+    "unasked encoding": b"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 2\r\n\r\n{}",
+}
+
+
+@pytest.mark.parametrize("data", MEANT.values(), ids=MEANT.keys())
+async def test_what_the_next_attempt_would_bring_again_is_final(data: bytes) -> None:
+    """A head beyond its bounds, or an encoding that nobody asked for, is no accident."""
+    async with RawServer(saying(data)) as server:
+        error = await failure_of(server.url)
+
+    assert type(error) is TransportError
+    assert (True, False) == (error.sent, error.retryable)
+
+
+async def test_a_large_body_is_sent() -> None:
+    """Of more than a MiB too, without a warning of aiohttp's, and with its length."""
+    body = b"x" * (3 * MIB)
+    request = Request(method="POST", path="/things", target="/things", body=body)
+    async with RawServer(answering(answer())) as server, transport_to(server.url) as transport:
+        for _ in range(2):
+            await transport.exchange(request, KEY, timeout=5.0)
+
+    assert [body, body] == [sent.body for sent in server.requests]
 
 
 async def test_any_bytes_end_in_a_reply_or_in_an_error_of_ours() -> None:
@@ -747,6 +835,40 @@ async def test_an_abandoned_pool_leaves_no_connection() -> None:
             await gone.wait()
 
     assert not transport.is_open
+
+
+@pytest.mark.virtual_time  # on asyncio's own transports: uvloop takes care of forks itself
+async def test_a_pool_that_is_left_to_the_parent_is_closed_behind_asyncio_s_back() -> None:
+    """Its sockets are closed at once, the event loop still believes in them."""
+    async with RawServer(answering(answer())) as server:
+        transport = AiohttpTransport(server.url)
+        await ask(transport)
+        (pooled,) = transport._http.connector._conns.values()  # type: ignore[union-attr]
+        idle = pooled[0][0].transport
+        assert idle is not None
+        descriptor = idle.get_extra_info("socket").fileno()
+        transport.leave()
+        transport.leave()
+        with pytest.raises(OSError, match="descriptor"):
+            os.fstat(descriptor)
+        closed = (transport.is_open, idle.is_closing())
+        # Here there is no parent, whose loop would have to know them.
+        asyncio.get_running_loop()._remove_reader(descriptor)  # type: ignore[attr-defined]
+
+    assert (False, False) == closed
+
+
+async def test_a_callers_session_is_left_to_the_parent_s_and_the_child_s_owner() -> None:
+    """The client forgets it, and closes nothing of it."""
+    async with RawServer(answering(answer())) as server, aiohttp.ClientSession() as lent:
+        transport = AiohttpTransport(server.url, http=lent)
+        await ask(transport)
+        transport.leave()
+        async with lent.get(server.url):
+            pass
+
+    assert not transport.is_open
+    assert 1 == server.connections
 
 
 async def test_a_callers_session_is_used_and_left_open() -> None:

@@ -306,6 +306,14 @@ def test_a_query_that_cannot_be_encoded_is_refused() -> None:
     assert caught.value.__context__ is None
 
 
+def test_a_name_that_cannot_be_encoded_is_cut() -> None:
+    """It is the caller's, and as long as the caller likes."""
+    with pytest.raises(InvalidArgumentError, match=r"^'x{40}' has") as caught:
+        target("/workflows", {}, [("x" * 4000 + "\ud800", "active")])
+
+    assert len(str(caught.value)) < 200
+
+
 def test_a_path_without_parameters_stands_as_it_is() -> None:
     """Braces in a path that the caller gives are not a template."""
     assert "/a/{b}" == target("/a/{b}", {}, [])

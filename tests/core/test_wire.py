@@ -245,14 +245,14 @@ def test_a_500_says_what_the_support_needs() -> None:
     named = failure(reply(500, {"error": {"request_id": "req_7"}}))
     unnamed = failure(reply(500, b""))
 
-    assert str(named).endswith("give CloudFlow's support the request id req_7)")
+    assert str(named).endswith("give support the request id req_7)")
     assert "support" not in str(unnamed)
 
 
 def test_texts_of_the_server_are_made_safe_to_print() -> None:
     """Control characters, lone surrogates and characters that turn the text are escaped."""
-    nasty = "\x1b[2J\r\n\0\x7f\x9b\u2028\u202e\ud800é"
-    safe = "\\u001b[2J\\u000d\\u000a\\u0000\\u007f\\u009b\\u2028\\u202e\\ud800é"
+    nasty = "\x1b[2J\r\n\0\x7f\x9b\u061c\u2028\u202e\ud800é"
+    safe = "\\u001b[2J\\u000d\\u000a\\u0000\\u007f\\u009b\\u061c\\u2028\\u202e\\ud800é"
     error = failure(
         reply(
             400, {"error": {"code": nasty, "message": nasty, "field": nasty, "request_id": nasty}}
