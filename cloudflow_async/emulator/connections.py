@@ -62,7 +62,12 @@ class Connection(web.RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes; those that begin a head have to be followed by the rest of it in time."""
-        super().data_received(data)
+        try:
+            super().data_received(data)
+        except IndexError:
+            # What aiohttp's parser raises for a target such as http://[::1]@/.
+            self.force_close()
+            return
         if not (self._head_is_due or self._messages or self._request_in_progress):
             self._wait_for_head()
 

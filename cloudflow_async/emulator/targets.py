@@ -126,7 +126,7 @@ def reach_of(address: Address) -> Reach | None:
 def _parse(url: str) -> tuple[URL, str]:
     try:
         parsed = URL(url)
-    except ValueError:
+    except (ValueError, IndexError):  # yarl raises the latter for http://[::1]@/
         raise RefusedTargetError("the URL cannot be read") from None
     if parsed.scheme not in {"http", "https"}:
         raise RefusedTargetError("only http and https are spoken")

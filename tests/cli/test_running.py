@@ -7,6 +7,7 @@ import io
 import os
 import signal
 import sys
+import threading
 
 import pytest
 
@@ -49,7 +50,8 @@ def test_a_signal_that_comes_too_early_is_kept(monkeypatch: pytest.MonkeyPatch) 
     new_event_loop = asyncio.events.new_event_loop
 
     def interrupted() -> asyncio.AbstractEventLoop:
-        os.kill(os.getpid(), signal.SIGINT)
+        # To this thread: a process with others, as pytest-xdist makes them, could have it there.
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
         return new_event_loop()
 
     monkeypatch.setattr(asyncio.events, "new_event_loop", interrupted)

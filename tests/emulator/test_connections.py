@@ -96,6 +96,16 @@ async def test_strange_targets_are_never_a_500(emulator: Emulator, target: str) 
     assert statuses(answer)[0] in {400, 404, 405}
 
 
+@pytest.mark.parametrize("target", ["http://[::1]@/", "http://[x]@/v2/workflows"])
+async def test_a_target_that_breaks_the_parser_ends_the_connection(
+    emulator: Emulator, caplog: pytest.LogCaptureFixture, target: str
+) -> None:
+    """Without an answer, and without a word in the log; the others go on."""
+    assert b"" == await raw(emulator, request(emulator, target=target))
+    assert [] == caplog.records
+    assert statuses(await raw(emulator, request(emulator, target="/v2")))[0] == 404
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 async def test_random_bytes_never_give_a_500(

@@ -77,6 +77,7 @@ async def test_loopback_addresses_are_allowed_by_default(url: str, address: str)
         "http://evil.example\\@127.0.0.1/",
         "http://127.0.0.1:99999/",
         "http://[::1/",
+        "http://[::1]@/",
         "http://a b/",
         "http:///hook",
         "//127.0.0.1/hook",

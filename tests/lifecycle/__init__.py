@@ -1,0 +1,1 @@
+"""Cancellation, closing, signals, forks: what ends a call from outside leaves nothing behind."""

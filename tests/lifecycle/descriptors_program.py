@@ -1,0 +1,115 @@
+"""A program whose client runs out of file descriptors; prints what became of its calls.
+
+``python -m tests.lifecycle.descriptors_program`` answers with one JSON object.  The server is a
+forked child, which has descriptors enough.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import resource
+import signal
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from cloudflow_async import CloudFlowError, LocalLimiter, RetryPolicy, TransportError
+from cloudflow_async._core.auth import ApiKeyAuth
+from cloudflow_async._core.client import Client
+from tests.raw_server import Peer, RawServer, answer
+
+from .stepper import leftovers
+from .unlimited import UNLIMITED
+
+_FREE = 24
+"""Descriptors that are left."""
+
+_CALLS = 200
+
+
+async def _serve(tell: int) -> None:
+    posts = 0
+
+    async def script(peer: Peer) -> None:
+        nonlocal posts
+        while True:
+            sent = await peer.request()
+            posts += sent.method == "POST"
+            # For so long a connection is needed.
+            await asyncio.sleep(0.02)
+            await peer.send(answer(b"%d" % posts))
+
+    async with RawServer(script) as server:
+        os.write(tell, server.url.encode())
+        await asyncio.Event().wait()
+
+
+@contextmanager
+def _server() -> Iterator[str]:
+    told, tell = os.pipe()
+    child = os.fork()
+    if not child:
+        asyncio.run(_serve(tell))
+    try:
+        yield os.read(told, 100).decode()
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        os.close(told)
+        os.close(tell)
+
+
+@contextmanager
+def _few_descriptors() -> Iterator[None]:
+    # There may be taken ones far above.
+    free = [os.dup(0) for _ in range(_FREE)]
+    for descriptor in free:
+        os.close(descriptor)
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(free) + 1, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+async def _outcomes(call: Callable[[], Coroutine[Any, Any, object]]) -> Counter[str]:
+    found = await asyncio.gather(*(call() for _ in range(_CALLS)), return_exceptions=True)
+    return Counter(map(_name, found))
+
+
+def _name(found: object) -> str:
+    if not isinstance(found, BaseException):
+        return "ok"
+    assert isinstance(found, CloudFlowError), found
+    assert not found.may_have_been_applied
+    told = f", sent {found.sent}" if isinstance(found, TransportError) else ""
+    return f"{type(found).__name__}{told}"
+
+
+async def _play(url: str) -> dict[str, Any]:
+    client = Client(
+        ApiKeyAuth("cf_test_0123456789"),
+        base_url=url,
+        limiter=LocalLimiter(UNLIMITED),
+        # Each call that finds no descriptor is to be seen.
+        retry=RetryPolicy.never(),
+    )
+    async with client:
+        await client.request("GET", "/warm")
+        with _few_descriptors():
+            few = {
+                "GET": await _outcomes(lambda: client.request("GET", "/things")),
+                "POST": await _outcomes(lambda: client.request("POST", "/things", json={})),
+            }
+        posts = (await client.request("GET", "/posts")).json()
+        again = await _outcomes(lambda: client.request("GET", "/things"))
+        return {**few, "posts": posts, "again": again, "left": leftovers(client)}
+
+
+if __name__ == "__main__":
+    with _server() as url:
+        print(json.dumps(asyncio.run(_play(url))))

@@ -1,0 +1,159 @@
+"""Interrupt programs at random moments, as Ctrl-C does.
+
+``python -m tests.lifecycle.interrupts --count 100`` prints how they ended; it takes about a minute.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import itertools
+import json
+import os
+import random
+import signal
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+from cloudflow_async.emulator import Emulator, EmulatorLimits, Fault
+
+PROGRAMS: Final = ("script", "command")
+
+_SIZES: Final = (60, 30, *(5,) * 10)
+"""Executions of each pipeline."""
+
+_LONGEST: Final = 0.25
+"""Seconds after its first request when a program is interrupted, at most."""
+
+_NOISE: Final = (
+    "Traceback",
+    "Unclosed",
+    "destroyed",
+    "never retrieved",
+    "never awaited",
+    "Warning",
+    "Exception ignored",
+)
+
+
+@attrs.frozen
+class Ended:
+    """How a program ended."""
+
+    program: str
+    status: int
+    seconds: float
+    """Between the signal and its end."""
+
+    said: str
+    """What it wrote to standard error."""
+
+    @property
+    def noise(self) -> list[str]:
+        """What it should not have said."""
+        return [word for word in _NOISE if word in self.said]
+
+
+@attrs.define
+class Interrupter:
+    """Starts programs and interrupts them."""
+
+    emulator: Emulator
+    process: asyncio.subprocess.Process
+    folder: Path
+    chance: random.Random
+    _number: int = 0
+
+    async def interrupt(self, program: str) -> Ended:
+        """Run a program, interrupt it at some moment, and return how it ended."""
+        self._number += 1
+        said = self.folder / f"said-{self._number}"
+        before = len(self.emulator.requests)
+        child = await self._start(program, said)
+        ended = asyncio.create_task(self._read())
+        if self.chance.random() < 0.8:
+            while len(self.emulator.requests) == before and not ended.done():
+                await asyncio.wait({ended}, timeout=0.002)
+        await asyncio.sleep(self.chance.uniform(0, _LONGEST))
+        begun = asyncio.get_running_loop().time()
+        if not ended.done():
+            os.kill(child, signal.SIGINT)
+        status = await ended
+        seconds = asyncio.get_running_loop().time() - begun
+        text = await asyncio.to_thread(said.read_text) if said.exists() else ""
+        return Ended(program, status, seconds, text)
+
+    async def _start(self, program: str, said: Path) -> int:
+        ids = [self.emulator.add_pipeline() for _ in _SIZES]
+        for pipeline, size in zip(ids, _SIZES, strict=True):
+            self.emulator.add_executions(pipeline, size)
+        arguments = [self.emulator.base_url, self.emulator.api_key, *ids]
+        if program == "command":
+            out = self.folder / f"rows-{self._number}.jsonl"
+            url = self.emulator.base_url
+            where = ["--base-url", url, "--out", str(out), "--resume", "--concurrency", "1"]
+            arguments = ["export", *ids, *where]
+        order = {"program": program, "arguments": arguments, "said": str(said)}
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps(order).encode() + b"\n")
+        return await self._read()
+
+    async def _read(self) -> int:
+        assert self.process.stdout is not None
+        return int(await self.process.stdout.readline())
+
+
+@asynccontextmanager
+async def interrupter(folder: Path, seed: int) -> AsyncIterator[Interrupter]:
+    """Open an emulator that takes its time, and what starts programs."""
+    limits = EmulatorLimits(requests=10**6, burst=10**6)
+    async with Emulator(rate_limits=limits) as emulator:
+        emulator.inject(Fault(probability=0.05, delay=60, times=None))
+        emulator.inject(Fault(probability=0.05, status=503, times=None))
+        emulator.inject(Fault(delay=0.02, times=None))
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "tests.lifecycle.interrupted_program"),
+            cwd=Path(__file__).parents[2],
+            env={**os.environ, "CLOUDFLOW_API_KEY": emulator.api_key},
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        try:
+            yield Interrupter(emulator, process, folder, random.Random(seed))
+        finally:
+            process.kill()
+            await process.wait()
+
+
+async def _main(count: int, seed: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        async with interrupter(Path(folder), seed) as it:
+            programs = itertools.islice(itertools.cycle(PROGRAMS), count)
+            found = [await it.interrupt(program) for program in programs]
+    for program in PROGRAMS:
+        these = [each for each in found if each.program == program]
+        statuses = dict(Counter(each.status for each in these))
+        longest = max(each.seconds for each in these)
+        noisy = sum(bool(each.noise) for each in these)
+        print(f"{program:<8} {len(these):>5}  statuses {statuses}  longest {longest:.2f} s")
+        print(f"         noisy {noisy}")
+    for each in found:
+        if each.noise:
+            print(each.said)
+            break
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=0)
+    chosen = parser.parse_args()
+    asyncio.run(_main(chosen.count, chosen.seed))
