@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import inspect
 import os
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -23,11 +24,16 @@ _TURNS_TO_END = 5
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the choice of how tasks start."""
+    """Add the choice of how tasks start, and on whose event loop."""
     parser.addoption(
         "--eager-tasks",
         action="store_true",
         help="run each task up to its first wait at once (Python 3.12 and later)",
+    )
+    parser.addoption(
+        "--uvloop",
+        action="store_true",
+        help="run tests on uvloop, if it is installed; those of virtual time keep their loop",
     )
 
 
@@ -42,9 +48,17 @@ def pytest_asyncio_loop_factories(
 ) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
     """Run tests marked ``virtual_time`` on a loop that jumps to its next timer."""
     virtual = item.get_closest_marker("virtual_time")
-    factory = VirtualTimeLoop if virtual else asyncio.new_event_loop
+    plain = _uvloop() if config.getoption("--uvloop") else asyncio.new_event_loop
+    factory = VirtualTimeLoop if virtual else plain
     eager = config.getoption("--eager-tasks")
     return {"loop": (lambda: _eager(factory())) if eager else factory}
+
+
+def _uvloop() -> Callable[[], asyncio.AbstractEventLoop]:
+    try:
+        return importlib.import_module("uvloop").new_event_loop  # type: ignore[no-any-return]
+    except ImportError as error:
+        raise pytest.UsageError("--uvloop: it is not installed") from error
 
 
 def _eager(loop: asyncio.AbstractEventLoop) -> asyncio.AbstractEventLoop:
@@ -63,7 +77,7 @@ async def virtual_clock() -> Callable[[], float]:
 @pytest.fixture(autouse=True)
 def _no_credentials_of_the_developer(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hide what the environment and the configuration of whoever runs the tests hold."""
-    for name in [name for name in os.environ if name.startswith("CLOUDFLOW_")]:
+    for name in [name for name in os.environ if name.startswith(("CLOUDFLOW_", "TECHFLOW_"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("CLOUDFLOW_CONFIG", "/nonexistent/cloudflow/config.toml")
 

@@ -8,11 +8,29 @@ burst allowance of 150 in 10 seconds.  Our reading: a token bucket that holds 15
 from __future__ import annotations
 
 from collections import deque
-from math import inf
+from math import ceil, inf
+from typing import Final, Literal, TypeAlias
 
 import attrs
 
 from .errors import InvalidArgumentError
+
+Priority: TypeAlias = Literal["high", "normal", "low"]
+"""Who passes ahead of whom; see `Limiter.acquire`."""
+
+PRIORITIES: Final[tuple[Priority, ...]] = ("high", "normal", "low")
+"""The most urgent first."""
+
+DUST: Final = 1e-6
+"""Seconds that are no wait, but what rounding leaves."""
+
+
+def check_priority(priority: Priority) -> int:
+    """Return the place of a priority in `PRIORITIES`, or raise `InvalidArgumentError`."""
+    try:
+        return PRIORITIES.index(priority)
+    except ValueError:
+        raise InvalidArgumentError(f"priority must be one of {', '.join(PRIORITIES)}.") from None
 
 
 @attrs.frozen(kw_only=True)
@@ -26,12 +44,20 @@ class RateLimits:
     """Seconds."""
 
     burst: int = 150
-    """Most requests at once after a rest, and most in any sixth of `per`."""
+    """Most requests at once after a rest, and most in any `burst_per` seconds."""
+
+    burst_per: float | None = None
+    """Seconds; None: a sixth of `per`.  With as many as `per`, and a `burst` of `requests`, no
+    `per` seconds see more than `requests`: for a server that counts so and does not tell."""
 
     def __attrs_post_init__(self) -> None:
         if not (self.requests >= 1 and self.burst >= 1 and 0 < self.per < inf):
             raise InvalidArgumentError(
                 "RateLimits needs requests >= 1, burst >= 1 and per > 0 seconds."
+            )
+        if self.burst_per is not None and not 0 < self.burst_per <= self.burst * self.interval:
+            raise InvalidArgumentError(
+                "burst_per needs more than 0 seconds, and at most those that gain `burst` requests."
             )
 
     @classmethod
@@ -57,52 +83,74 @@ class RateLimits:
     @property
     def burst_window(self) -> float | None:
         """Seconds in which at most `burst` leave; None where the steady rate alone is higher."""
-        window = self.per / 6
+        window = self.per / 6 if self.burst_per is None else self.burst_per
         return window if self.burst * self.interval >= window else None
 
 
 class Bucket:
-    """Our own budget: a token bucket, and a window over its bursts.  Pure arithmetic."""
+    """Our own budget: a token bucket, and a window over its bursts.  Pure arithmetic.
 
-    __slots__ = ("_burst_window", "_filled_at", "_leaving", "_tokens", "limits")
+    The bucket is kept as the time at which it will be full: one more request moves it on by the
+    time in which one is gained.
+    """
+
+    __slots__ = ("_burst_window", "_full_at", "_interval", "_least", "_leaving", "limits")
 
     def __init__(self, limits: RateLimits) -> None:
         self.limits = limits
+        self._interval = limits.interval
         self._burst_window = limits.burst_window
-        self._tokens = float(limits.burst)
-        self._filled_at = 0.0
+        # No reserve may slow the steady rate down.
+        self._least = min(limits.burst, ceil((limits.burst_window or 0.0) / limits.interval))
+        self._full_at = -inf
         self._leaving: deque[float] = deque(maxlen=limits.burst)
 
     def tokens(self, now: float) -> float:
         """Return how many requests could leave now, fractions included."""
-        gained = (now - self._filled_at) / self.limits.interval
-        if gained > 0:
-            self._tokens = min(self.limits.burst, self._tokens + gained)
-            self._filled_at = now
-        return self._tokens
+        return self.limits.burst - max(0.0, self._full_at - now) / self._interval
 
-    def wait(self, now: float, ahead: int = 0) -> float:
-        """Return the seconds until a request may leave that has `ahead` others before it."""
-        wait = (ahead + 1 - self.tokens(now)) * self.limits.interval
-        if self._burst_window is not None and len(self._leaving) == self.limits.burst:
-            wait = max(wait, self._leaving[0] + self._burst_window - now)
-        return max(0.0, wait)
+    def wait(self, now: float, ahead: int = 0, reserve: int = 0) -> float:
+        """Return the seconds until a request may leave.
+
+        Args:
+            now: The monotonic clock.
+            ahead: How many leave before it.
+            reserve: How many it leaves for others.
+        """
+        burst = self.limits.burst
+        wait = self._full_at - now + (ahead + 1 + reserve - burst) * self._interval
+        if self._burst_window is not None:
+            most = burst - reserve
+            most = max(most, self._least)
+            if len(self._leaving) >= most:
+                wait = max(wait, self._leaving[-most] + self._burst_window - now)
+        return wait if wait > DUST else 0.0
 
     def take(self, now: float) -> None:
         """Count a request that leaves now; callers have waited."""
-        self._tokens = self.tokens(now) - 1
+        full_at = self._full_at
+        self._full_at = (full_at if full_at > now else now) + self._interval
         self._leaving.append(now)
 
     def give_back(self) -> None:
         """Take back the last `take`: its request never left."""
-        self._tokens = min(self.limits.burst, self._tokens + 1)
+        self._full_at -= self._interval
         self._leaving.pop()
+
+    def copy(self, now: float, at_most: float = inf) -> Bucket:
+        """Return a bucket that goes its own way, with no more than so many tokens."""
+        other = Bucket(self.limits)
+        other._fill(now, min(self.tokens(now), at_most))
+        other._leaving.extend(self._leaving)
+        return other
 
     def resized(self, limits: RateLimits, now: float) -> Bucket:
         """Return a bucket for other limits in which as much is used up."""
         used = self.limits.burst - self.tokens(now)
         other = Bucket(limits)
-        other._tokens = max(0.0, limits.burst - used)
-        other._filled_at = now
+        other._fill(now, max(0.0, limits.burst - used))
         other._leaving.extend(self._leaving)
         return other
+
+    def _fill(self, now: float, tokens: float) -> None:
+        self._full_at = now + (self.limits.burst - tokens) * self._interval

@@ -4,7 +4,9 @@ Theory.  An answer says how much of the budget was left when the server counted 
 are still under way may or may not be in that figure, so each of them is taken off: what may leave
 is *remaining less in flight*.  Of two answers whose requests were under way together nobody
 knows which was counted first, so the smaller figure stands; a request that left after an answer
-had arrived was certainly counted later, so its answer replaces the older one.
+had arrived was certainly counted later, so its answer replaces the older one.  As another process
+may use the same key, no more than a quarter of what remains is under way at once, if that is many;
+for a while after a refusal it is an eighth, and of a bucket the last few are left (see `rivals`).
 
 Nothing is known before the first answer, and after a reset: then only a handful goes out until an
 answer comes.  After a budget that ran out it is one, since a sliding limit may have freed just one.
@@ -16,6 +18,10 @@ say for how long, or one after the other says too little, the pauses grow; but t
 guessed do not go past the moment at which a window that began with our first request must have
 ended: that request was counted before its answer came.
 
+What is held back for others (a reserve) is compared with the same figure.  Where a bucket refills
+while only the reserve is in the way, the figure grows as the bucket does, or its users would wait
+for the whole of it to fill.
+
 A time that cannot be is passed over: a reset that had gone by before the request left, or one
 more than two periods ahead.
 """
@@ -23,16 +29,36 @@ more than two periods ahead.
 from __future__ import annotations
 
 import math
+import random
+from collections.abc import Callable
 
+import attrs
+
+from .limits import DUST
 from .messages import RateLimitSeen
+from .rivals import Rivals
 from .server_clock import ServerClock
+from .server_shape import ServerShape
 from .wire import RELATIVE_RESET
 
 HANDFUL = 5
 """Requests that go out before anything is known: a process before us may have spent the minute."""
 
+_MODEST = 20
+"""Requests under way that are not many: should all of them be refused together, retries can pay
+for it.  Up to so many they double while the server tells nothing."""
+
+_SHARE = 8
+"""Part of what remains that is under way at once while others are about."""
+
+_LEFT = 3
+"""Requests that are left to others of a bucket, so that they find it empty less often."""
+
+_PLENTY = 5
+"""Requests that remain; with more, no gap is kept."""
+
 LONGEST_PAUSE = 120.0
-"""Seconds; no header stops the traffic for longer."""
+"""Seconds; no header stops the traffic for longer, but for what `rivals` adds by chance."""
 
 _ROUNDING = 2.0
 """Seconds by which a reset may lie too early: it has whole seconds, and so has ``Date``."""
@@ -45,6 +71,26 @@ _FIRST_DOUBT = 1 / 512
 """Share of the period that the first pause lasts at least, whatever the 429 names."""
 
 
+@attrs.frozen(kw_only=True)
+class Outlook:
+    """How the server's budget will come back, if nobody else uses it."""
+
+    begins_at: float
+    """When a pause is over."""
+
+    each: int | None
+    """Requests a period; None: not known."""
+
+    tokens: float = math.inf
+    """What its bucket holds now, if it has one."""
+
+    left: float = math.inf
+    """What is left of the window, if it has windows."""
+
+    renews_at: float = math.inf
+    """When there are `each` in a window again, and then once in each period."""
+
+
 class ServerBudget:
     """Remaining, reset and pauses, from the server's answers.  Pure arithmetic."""
 
@@ -53,26 +99,36 @@ class ServerBudget:
         "_answered_at",
         "_began_at",
         "_clock",
+        "_noted_at",
         "_per",
         "_refusals",
         "_remaining",
         "_reset_at",
+        "_shape",
+        "_threshold",
+        "_window_ends_at",
         "in_flight",
         "limit",
         "paused_until",
         "reset",
+        "rivals",
     )
 
-    def __init__(self, per: float) -> None:
+    def __init__(self, per: float, chance: Callable[[], float] = random.random) -> None:
         self.in_flight = 0
         self.limit: int | None = None
         self.reset: float | None = None
         self.paused_until = -math.inf
+        self.rivals = Rivals(per, chance)
         self._per = per
         self._clock = ServerClock()
         self._remaining: int | None = None
+        self._noted_at = -math.inf
         self._reset_at = math.inf
-        self._allowance = HANDFUL
+        self._window_ends_at: float | None = None
+        self._shape = ServerShape()
+        self._allowance: float = HANDFUL
+        self._threshold: float = _MODEST
         self._answered_at = -math.inf
         self._began_at = -math.inf
         self._refusals = 0
@@ -82,18 +138,56 @@ class ServerBudget:
         self._expire(now)
         return None if self._remaining is None else max(0, self._remaining - self.in_flight)
 
-    def wait(self, now: float) -> float:
-        """Return the seconds until a request may leave; infinity: when an answer has come."""
-        if now < self.paused_until:
-            return self.paused_until - now
-        self._expire(now)
-        if self._remaining is None:
-            return 0.0 if self.in_flight < self._allowance else math.inf
-        return 0.0 if self._remaining > self.in_flight else self._reset_at - now
+    def wait(self, now: float, reserve: int = 0) -> float:
+        """Return the seconds until a request may leave; infinity: when an answer has come.
 
-    def send(self) -> None:
+        Args:
+            now: The monotonic clock.
+            reserve: How many it leaves for others.
+        """
+        # A timer may ring a trifle early; a trifle of a wait would let everybody leave.
+        if now < self.paused_until - DUST:
+            return self.paused_until - now
+        if (gap := self.rivals.wait(now)) and (self._remaining or 0) <= _PLENTY:
+            return gap
+        if self._remaining is None or now >= self._reset_at - DUST:
+            self._expire(now)
+            return 0.0 if self.in_flight < self._most_unknown(reserve) else math.inf
+        if self._shape.refills and self.rivals.suspected(now):
+            reserve += _LEFT
+        lacking = self.in_flight + 1 + reserve - self._remaining
+        if lacking <= 0:
+            return 0.0 if self.in_flight < self._most_known(now) else math.inf
+        wait = self._reset_at - now
+        if reserve and self._shape.refills:
+            wait = min(wait, max(0.0, self._noted_at + lacking * self._interval - now))
+        return wait
+
+    def outlook(self, now: float, size: int) -> Outlook:
+        """Return what is to be expected of a server that, if it has a bucket, has one of `size`."""
+        self._expire(now)
+        begins_at, each = max(now, self.paused_until), self.limit or None
+        if each is None:
+            return Outlook(begins_at=begins_at, each=None)
+        left = None if self._remaining is None else self._remaining - self.in_flight
+        if self._shape.is_like(size, self._interval):
+            gained = (now - self._noted_at) / self._interval
+            tokens = math.inf if left is None else left + gained
+            return Outlook(begins_at=begins_at, each=each, tokens=tokens)
+        if left is None:
+            left, renews_at = each - self.in_flight, self._next_window(begins_at)
+        else:
+            renews_at = self._reset_at
+        return Outlook(begins_at=begins_at, each=each, left=left, renews_at=renews_at)
+
+    def most_tries(self, now: float) -> float:
+        """Return how many attempts a request may have had that goes before fresh ones."""
+        return self.rivals.accepted if self.rivals.suspected(now) else math.inf
+
+    def send(self, now: float) -> None:
         """Count a request that leaves now."""
         self.in_flight += 1
+        self.rivals.send(now)
 
     def give_back(self) -> None:
         """Take back a `send`: its request never left."""
@@ -120,6 +214,9 @@ class ServerBudget:
         if seen.limit is not None:
             self.limit = seen.limit
         reset_at = self._local_reset(seen, sent_at, now, wall)
+        if reset_at is not None:
+            self._compare(seen, reset_at, now)
+            self._window_ends_at = reset_at = min(reset_at, now + self._per)
         if seen.throttled:
             self._pause(seen.retry_after, reset_at, sent_at, now)
             return
@@ -139,28 +236,35 @@ class ServerBudget:
         self._answered_at = now
         if not counted_later and (self._remaining is None or self._remaining <= remaining):
             return
+        is_news = self._remaining != remaining
         self._remaining = remaining
+        self._noted_at = now
+        self.rivals.learn()
         if reset_at is None:
             reset_at = now + self._per * (1 if remaining else _FIRST_GUESS)
         if remaining:
-            reset_at = max(reset_at, 2 * now - sent_at)
-        self._reset_at = reset_at
+            self._reset_at = max(reset_at, 2 * now - sent_at)
+        elif is_news:
+            self._reset_at = reset_at + self.rivals.delay(now)
+        else:
+            self._reset_at = max(reset_at, self._reset_at)
 
     def _grow(self) -> None:
-        # A server without these headers gets the doubling of TCP's slow start.
-        self._allowance += 1
+        # A server without these headers gets TCP's slow start, and its congestion avoidance.
+        self._allowance += 1 if self._allowance < self._threshold else 1 / self._allowance
         if self._remaining is not None:
             self._remaining -= 1
 
     def _begin(self, sent_at: float, now: float) -> None:
-        if sent_at < self.paused_until:
+        if sent_at < self.paused_until - DUST:
             return
+        self.rivals.accept()
         if self._refusals or sent_at >= self._began_at + self._per:
             self._refusals = 0
             self._began_at = now
 
     def _expire(self, now: float) -> None:
-        if self._remaining is not None and now >= self._reset_at:
+        if self._remaining is not None and now >= self._reset_at - DUST:
             self._forget(max(1, min(self._remaining, HANDFUL)))
 
     def _forget(self, allowance: int) -> None:
@@ -180,20 +284,49 @@ class ServerBudget:
         if not sent_at - _ROUNDING <= reset_at <= now + 2 * self._per:
             return None
         self.reset = unix
-        return min(reset_at, now + self._per)
+        return reset_at
+
+    def _compare(self, seen: RateLimitSeen, reset_at: float, now: float) -> None:
+        if seen.remaining and not seen.throttled:
+            self._shape.observe(seen.remaining, reset_at - now, self._interval)
+
+    def _next_window(self, at: float) -> float:
+        if self._window_ends_at is None or at == self.paused_until:
+            return at + self._per
+        return self._window_ends_at + self._per * math.ceil((at - self._window_ends_at) / self._per)
+
+    def _most_unknown(self, reserve: int) -> float:
+        if not reserve or self.limit is None:
+            return self._allowance
+        return min(self._allowance, max(1, self.limit - reserve))
+
+    def _most_known(self, now: float) -> float:
+        remaining = self._remaining or 0
+        if self.rivals.suspected(now):
+            return max(1, remaining / _SHARE)
+        return max(_MODEST, remaining / 4)
+
+    @property
+    def _interval(self) -> float:
+        return self._per / (self.limit or 1)
 
     def _pause(
         self, asked: float | None, reset_at: float | None, sent_at: float, now: float
     ) -> None:
         # Those that were under way when the pause began are refused as well: that is no news.
-        is_news = sent_at >= self.paused_until
+        is_news = sent_at >= self.paused_until - DUST
         if asked is not None:
             until = now + max(min(asked, LONGEST_PAUSE), self._doubling(_FIRST_DOUBT))
         elif reset_at is not None and reset_at > now:
             until = reset_at
         else:
             until = self._guess(now) if is_news else now
-        self._refusals += is_news
+        if is_news:
+            if accepted := self.rivals.accepted:
+                self._threshold = max(1, min(self._allowance / 2, accepted / 4))
+            self.rivals.refuse(now, guessed=asked is None and reset_at is None)
+            until += self.rivals.delay(now, self._refusals)
+            self._refusals += 1
         self.paused_until = max(self.paused_until, until)
         self._forget(1)
 

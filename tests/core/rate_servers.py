@@ -16,7 +16,7 @@ import attrs
 from cloudflow_async._core.errors import CloudFlowError
 from cloudflow_async._core.limiter import LocalLimiter, Permit
 from cloudflow_async._core.messages import Reply, Request
-from cloudflow_async._core.retry import RetryPolicy
+from cloudflow_async._core.retry import RetryBudget, RetryPolicy
 from cloudflow_async._core.wire import read, read_rate_limit
 
 EPOCH = 1_769_251_500.0
@@ -228,3 +228,31 @@ async def herd(
     failed = [end for end in ends if end is not None]
     assert [] == failed
     return loop.time() - began_at
+
+
+async def call_within_budget(
+    limiter: LocalLimiter, server: Server, policy: RetryPolicy, count: int
+) -> int:
+    """Send `count` requests at once as one session, with its retry budget; return how many fail."""
+    budget = RetryBudget()
+
+    async def one() -> bool:
+        permit: Permit | None = None
+        spent: int | None = 0
+        for attempt in range(1, 100):
+            permit = await limiter.acquire(again=permit)
+            reply = await server.exchange()
+            limiter.observe(permit, read_rate_limit(reply))
+            try:
+                read(REQUEST, reply, attempt)
+            except CloudFlowError as error:
+                delay = policy.delay("GET", error, attempt)
+                if delay is None or (spent := budget.spend(error)) is None:
+                    return False
+                await asyncio.sleep(delay)
+            else:
+                budget.refund(spent or 0)
+                return True
+        raise AssertionError
+
+    return count - sum(await asyncio.gather(*(one() for _ in range(count))))

@@ -15,11 +15,22 @@ import pytest
 from cloudflow_async._core import limiter as module
 from cloudflow_async._core.errors import RateLimitedError
 from cloudflow_async._core.limiter import LocalLimiter
-from cloudflow_async._core.messages import Reply
+from cloudflow_async._core.limits import DUST
+from cloudflow_async._core.messages import RateLimitSeen, Reply
 from cloudflow_async._core.retry import RetryPolicy
+from cloudflow_async._core.server_budget import ServerBudget
 from cloudflow_async._core.wire import read_rate_limit
 from tests.core.lines import idle, now
-from tests.core.rate_servers import COUNTS, EPOCH, Hint, Server, Sliding, call, herd
+from tests.core.rate_servers import (
+    COUNTS,
+    EPOCH,
+    Hint,
+    Server,
+    Sliding,
+    call,
+    call_within_budget,
+    herd,
+)
 
 
 def ideal(mode: str, count: int, phase: float, latency: float) -> float:
@@ -121,6 +132,57 @@ async def test_two_processes_on_one_key_finish_together(mode: str) -> None:
     )
 
     assert took <= 1.05 * ideal(mode, 300, 0.0, 0.05)
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("mode", COUNTS)
+@pytest.mark.parametrize(
+    ("clients", "headers", "hint", "over", "refusals", "most_lost"),
+    [
+        (2, True, "body", 1.1, 60, 0),
+        (2, False, "body", 1.15, 130, 1),
+        (2, False, None, 1.15, 160, 1),
+        (4, True, None, 1.1, 180, 0),
+        (8, True, None, 1.1, 350, 0),
+    ],
+)
+async def test_processes_in_lockstep_lose_next_to_nothing(
+    mode: str,
+    clients: int,
+    headers: bool,
+    hint: Hint | None,
+    over: float,
+    refusals: int,
+    most_lost: int,
+) -> None:
+    """They share a key and begin together; with headers none is lost, without them one at most."""
+    server = Server(count=COUNTS[mode](), headers=headers, hint=hint, latency=lambda: 0.05)
+
+    async def client(seed: int) -> int:
+        chance = random.Random(seed).random
+        policy = RetryPolicy(chance=chance)
+        limiter = LocalLimiter(chance=chance)
+        return await call_within_budget(limiter, server, policy, 400 // clients)
+
+    lost = await asyncio.gather(*(client(seed) for seed in range(clients)))
+
+    assert sum(lost) <= most_lost
+    assert now() <= over * ideal(mode, 400, 0.0, 0.05)
+    assert refusals >= len(server.refused)
+
+
+async def test_a_timer_that_rings_a_trifle_early_lets_one_leave() -> None:
+    """A pause of which rounding is left over is over; what may leave is asked all the same."""
+    budget = ServerBudget(60.0, lambda: 0.0)
+    budget.send(0.0)
+    budget.observe(RateLimitSeen(throttled=True, retry_after=10.0), 0.0, 0.0, 0.0)
+    early = 10.0 - DUST / 2
+
+    assert 0.0 == budget.wait(early)
+
+    budget.send(early)
+
+    assert 1.0 < budget.wait(11.0)
 
 
 @pytest.mark.virtual_time

@@ -5,12 +5,13 @@ from __future__ import annotations
 import itertools
 import random
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Sequence
 
 import pytest
 
 from cloudflow_async._core.errors import InvalidArgumentError
-from cloudflow_async._core.limits import Bucket, RateLimits
+from cloudflow_async._core.limits import Bucket, RateLimits, check_priority
 
 STANDARD = RateLimits.standard()
 
@@ -46,6 +47,9 @@ def test_the_documented_tiers() -> None:
         {"per": -1},
         {"per": float("nan")},
         {"per": float("inf")},
+        {"burst_per": 0},
+        {"burst_per": float("nan")},
+        {"burst_per": 90.1},
     ],
 )
 def test_limits_that_let_nothing_through_are_refused(options: dict[str, float]) -> None:
@@ -65,6 +69,18 @@ def test_the_burst_window_is_10_seconds_where_the_burst_is_the_stricter_bound() 
     assert RateLimits(requests=100, burst=5).burst_window is None
     assert RateLimits(requests=600, burst=99).burst_window is None
     assert 10.0 == RateLimits(requests=600, burst=100).burst_window
+
+
+def test_a_burst_that_is_all_of_a_period() -> None:
+    """No 60 seconds see more than 100, wherever they begin."""
+    bucket = Bucket(RateLimits(requests=100, burst=100, burst_per=60.0))
+    left: list[float] = []
+    for now in (0.0, 30.0, 60.0, 61.0, 95.0, 120.0):
+        while not bucket.wait(now):
+            bucket.take(now)
+            left.append(now)
+
+    assert {0.0: 100, 60.0: 100, 120.0: 100} == Counter(left)
 
 
 def test_the_smallest_limits_are_limits() -> None:
@@ -113,7 +129,7 @@ def test_what_is_given_back_can_be_taken_again() -> None:
     bucket.give_back()
 
     assert 0.0 == bucket.wait(0.0)
-    assert 1.0 == bucket.tokens(0.0)
+    assert 1.0 == pytest.approx(bucket.tokens(0.0))
 
 
 def test_giving_back_never_overfills() -> None:
@@ -149,7 +165,7 @@ def test_other_limits_leave_as_much_used_up(limits: RateLimits, left: float) -> 
     for _ in range(40):
         bucket.take(7.0)
 
-    assert left == bucket.resized(limits, 7.0).tokens(7.0)
+    assert left == pytest.approx(bucket.resized(limits, 7.0).tokens(7.0))
 
 
 def test_other_limits_keep_the_burst_window() -> None:
@@ -203,3 +219,66 @@ def test_the_documented_bounds_hold_in_every_window() -> None:
     assert 150 == most_within(times, 10.0)
     for seconds in (0.0, 1.0, 5.0, 10.0, 30.0, 60.0, 600.0):
         assert 150 + 100 / 60 * seconds + 1e-3 >= most_within(times, seconds)
+
+
+def test_a_reserve_is_left_in_the_bucket() -> None:
+    """A tenth of the burst: 135 leave at once, and then one as often as one is gained."""
+    bucket = Bucket(STANDARD)
+    times = [0.0]
+    for _ in range(300):
+        times.append(times[-1] + bucket.wait(times[-1], reserve=15))
+        bucket.take(times[-1])
+
+    assert 0.0 == times[135] < times[136]
+    assert (299 - 135 + 1) * 0.6 == pytest.approx(times[300])
+    assert 15.0 == pytest.approx(bucket.tokens(times[300]))
+    assert 0.0 == bucket.wait(times[300])
+
+
+def test_a_reserve_is_left_in_the_burst_window() -> None:
+    """Whatever was gained meanwhile, the 150th of ten seconds is for those it is kept for."""
+    bucket = Bucket(STANDARD)
+    for _ in range(140):
+        bucket.take(0.0)
+
+    assert 4.0 == pytest.approx(bucket.wait(6.0, reserve=10))
+    for _ in range(10):
+        assert 0.0 == bucket.wait(6.0)
+        bucket.take(6.0)
+    assert 4.0 == pytest.approx(bucket.wait(6.0))
+
+
+def test_no_reserve_slows_the_steady_rate() -> None:
+    """Of 20 a minute 19 are kept: one leaves every three seconds all the same."""
+    bucket = Bucket(RateLimits.unauthenticated())
+    now, times = 0.0, list[float]()
+    for _ in range(20):
+        now += bucket.wait(now, reserve=19)
+        bucket.take(now)
+        times.append(now)
+
+    assert [3.0] * 19 == pytest.approx([b - a for a, b in itertools.pairwise(times)])
+
+
+def test_a_copy_goes_its_own_way() -> None:
+    """With no more tokens than it is given, and with what left lately."""
+    bucket = Bucket(STANDARD)
+    for _ in range(100):
+        bucket.take(0.0)
+    other, poorer = bucket.copy(0.0), bucket.copy(0.0, 7.5)
+    other.take(0.0)
+
+    assert [50.0, 49.0, 7.5] == pytest.approx(
+        [each.tokens(0.0) for each in (bucket, other, poorer)]
+    )
+    for _ in range(49):
+        other.take(0.0)
+    assert 10.0 == pytest.approx(other.wait(0.0))
+
+
+@pytest.mark.parametrize("priority", ["urgent", "", None, 0, ["high"]])
+def test_a_priority_is_one_of_three(priority: object) -> None:
+    """Anything else is refused, with the names."""
+    assert [0, 1, 2] == [check_priority(each) for each in ("high", "normal", "low")]
+    with pytest.raises(InvalidArgumentError, match="one of high, normal, low"):
+        check_priority(priority)  # type: ignore[arg-type]

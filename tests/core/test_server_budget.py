@@ -7,7 +7,7 @@ import math
 import pytest
 
 from cloudflow_async._core.messages import RateLimitSeen
-from cloudflow_async._core.server_budget import HANDFUL, ServerBudget
+from cloudflow_async._core.server_budget import HANDFUL, Outlook, ServerBudget
 
 UNIX = 1_769_251_500.0
 """The server's clock when ours shows 0."""
@@ -17,14 +17,14 @@ class Play:
     """A budget, and a clock that goes from one call to the next."""
 
     def __init__(self) -> None:
-        self.budget = ServerBudget(60.0)
+        self.budget = ServerBudget(60.0, lambda: 0.0)
         self.now = 0.0
 
     def send(self, count: int = 1) -> float:
         """Let requests leave; return when."""
         for _ in range(count):
             assert self.budget.wait(self.now) <= 0
-            self.budget.send()
+            self.budget.send(self.now)
         return self.now
 
     def answer(
@@ -238,9 +238,9 @@ def test_more_may_be_lost_than_remained(play: Play) -> None:
 
 
 def test_a_server_without_headers_gets_twice_as_many_each_time(play: Play) -> None:
-    """Each answer makes room for its successor and one more."""
+    """Each answer makes room for its successor and one more; from 20 on it takes all of them."""
     rounds = []
-    for _ in range(4):
+    for _ in range(5):
         sent = 0
         while play.wait <= 0:
             play.send()
@@ -249,7 +249,28 @@ def test_a_server_without_headers_gets_twice_as_many_each_time(play: Play) -> No
             play.answer(play.now, None)
         rounds.append(sent)
 
-    assert [5, 10, 20, 40] == rounds
+    assert [5, 10, 20, 21, 22] == rounds
+
+
+def test_a_server_without_headers_that_refused_is_approached_more_slowly(play: Play) -> None:
+    """It doubles up to a quarter of what was accepted before, then one more each time."""
+    for _ in range(15):
+        play.answer(play.send(), None)
+    sent_at = play.send(20)
+    for _ in range(20):
+        play.answer(sent_at, throttled=True, retry_after=1.0)
+    play.now = 2.0
+    rounds = []
+    for _ in range(6):
+        sent = 0
+        while play.wait <= 0:
+            play.send()
+            sent += 1
+        for _ in range(sent):
+            play.answer(play.now, None)
+        rounds.append(sent)
+
+    assert [1, 2, 4, 5, 6, 7] == rounds
 
 
 def test_an_answer_without_headers_counts_as_one(play: Play) -> None:
@@ -335,6 +356,7 @@ def test_a_429_pauses_for_as_long_as_it_says_and_then_one_asks(play: Play) -> No
 
     play.now = 42.0
     play.send()
+    play.now = 43.0
 
     assert math.inf == play.wait
 
@@ -430,6 +452,125 @@ def test_a_wait_that_proves_too_short_is_believed_less_and_less(play: Play) -> N
     for _ in range(12):
         pauses.append(play.refuse(play.send(), retry_after=0.0))
         play.now += pauses[-1]
+        play.now += play.wait
 
     assert [60 / 512 * 2.0**n for n in range(10)] == pytest.approx(pauses[:10])
     assert 60.0 == pytest.approx(pauses[-1])
+
+
+def test_what_is_kept_for_others_is_compared_with_what_remains(play: Play) -> None:
+    """Ten of twelve are kept: two leave, and the third waits for the reset."""
+    play.answer(play.send(), 12, resets_in=30)
+
+    assert [0.0, 0.0, 30.0] == [play.budget.wait(play.now, reserve) for reserve in (0, 11, 12)]
+
+    play.send(2)
+
+    assert [0.0, 30.0] == [play.budget.wait(play.now, reserve) for reserve in (9, 10)]
+
+
+def refill(play: Play, *, missing: int) -> None:
+    """Let 150 tokens be used up but for some, by answers of a bucket that tells its limit."""
+    for used in range(1, 151 - missing):
+        sent_at = play.now
+        play.budget.send(play.now)
+        seen = RateLimitSeen(
+            limit=100, remaining=150 - used, reset=UNIX + sent_at + used * 0.6, date=UNIX + sent_at
+        )
+        play.budget.observe(seen, sent_at, play.now, UNIX)
+
+
+def test_a_bucket_refills_while_only_the_reserve_is_in_the_way(play: Play) -> None:
+    """It gains one in 0.6 seconds, and is not waited for until it is whole."""
+    refill(play, missing=20)
+
+    assert [0.0, 0.6, 3.0] == pytest.approx(
+        [play.budget.wait(play.now, reserve) for reserve in (19, 20, 24)]
+    )
+    play.now = 1.0
+
+    assert [0.0, 2.0] == pytest.approx([play.budget.wait(play.now, each) for each in (20, 24)])
+
+
+def test_of_a_budget_that_is_not_known_no_more_than_the_rest_is_used(play: Play) -> None:
+    """Of 100 a minute 97 are kept: three leave when the next window begins, others as always."""
+    play.send()
+    play.budget.observe(
+        RateLimitSeen(limit=100, remaining=97, reset=UNIX + 30, date=UNIX), 0.0, 0.0, UNIX
+    )
+    play.now = 30.0
+    left = 0
+    while play.budget.wait(play.now, 97) <= 0:
+        play.budget.send(play.now)
+        left += 1
+
+    assert 3 == left
+    assert 0.0 == play.wait
+
+
+def test_the_outlook_of_a_server_that_says_nothing_is_open(play: Play) -> None:
+    """Before the first answer, and where none tells the limit; a pause is known all the same."""
+    assert Outlook(begins_at=0.0, each=None) == play.budget.outlook(0.0, 150)
+
+    play.refuse(play.send(), retry_after=20.0)
+
+    assert Outlook(begins_at=20.0, each=None) == play.budget.outlook(0.0, 150)
+
+
+def told(play: Play, remaining: int, resets_in: float, **said: bool) -> None:
+    """Let one request leave, and its answer tell the limit."""
+    sent_at = play.now
+    play.budget.send(play.now)
+    unix = UNIX + play.now
+    seen = RateLimitSeen(limit=100, remaining=remaining, reset=unix + resets_in, date=unix, **said)
+    play.budget.observe(seen, sent_at, play.now, unix)
+
+
+def test_the_outlook_of_windows_is_what_is_left_and_when_they_end(play: Play) -> None:
+    """Less what is under way; when one has ended, the next ones are expected in its step."""
+    told(play, 70, 20.0)
+    play.send(2)
+
+    assert Outlook(begins_at=0.0, each=100, left=68, renews_at=20.0) == play.budget.outlook(0, 150)
+    expected = Outlook(begins_at=95.0, each=100, left=98, renews_at=140.0)
+    assert expected == play.budget.outlook(95.0, 150)
+
+
+def test_the_outlook_after_a_pause_is_a_window_of_its_own(play: Play) -> None:
+    """What refused is taken to begin anew with the pause's end."""
+    told(play, 0, 20.0, throttled=True)
+
+    expected = Outlook(begins_at=20.0, each=100, left=100, renews_at=80.0)
+    assert expected == play.budget.outlook(0.0, 150)
+
+
+def test_the_outlook_without_a_word_of_a_reset_is_a_period(play: Play) -> None:
+    """A limit alone says how many, and not when."""
+    play.send()
+    play.budget.observe(RateLimitSeen(limit=100), 0.0, 0.0, UNIX)
+
+    expected = Outlook(begins_at=5.0, each=100, left=100, renews_at=65.0)
+    assert expected == play.budget.outlook(5.0, 150)
+
+
+def test_the_outlook_of_a_bucket_is_what_it_holds(play: Play) -> None:
+    """With what it has gained since it was told; when that is too long ago, nobody knows."""
+    refill(play, missing=20)
+
+    assert 30.0 == pytest.approx(play.budget.outlook(6.0, 150).tokens)
+    assert math.inf == play.budget.outlook(6.0, 150).left
+    assert Outlook(begins_at=200.0, each=100) == play.budget.outlook(200.0, 150)
+
+
+@pytest.mark.parametrize(("remaining", "under_way"), [(10, 10), (30, 20), (100, 25), (1_000, 250)])
+def test_no_more_than_a_quarter_of_much_is_under_way_at_once(
+    play: Play, remaining: int, under_way: int
+) -> None:
+    """Another process may have been told the same; 20 are not many."""
+    play.answer(play.send(), remaining, resets_in=30)
+    left = 0
+    while play.wait <= 0:
+        play.budget.send(play.now)
+        left += 1
+
+    assert under_way == left

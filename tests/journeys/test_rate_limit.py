@@ -52,7 +52,7 @@ def now() -> float:
 async def test_300_calls_at_once_all_succeed(
     start_emulator: StartEmulator, open_client: OpenClient, mode: str, phase: float
 ) -> None:
-    """Without a single 429, in at most 1.05 times the ideal time, over at most 20 sockets."""
+    """Without a single 429, in at most 1.02 times the ideal time, over at most 100 sockets."""
     await asyncio.sleep(phase)
     emulator = await start_emulator(limits_mode=mode)
     client = open_client(emulator)
@@ -62,8 +62,8 @@ async def test_300_calls_at_once_all_succeed(
 
     assert HERD == succeeded
     assert {200: HERD} == statuses(emulator)
-    assert took <= 1.05 * ideal(mode, phase)
-    assert len({request.connection for request in emulator.requests}) <= 20
+    assert took <= 1.02 * ideal(mode, phase)
+    assert len({request.connection for request in emulator.requests}) <= 100
     assert (0, 0) == (client.statistics().in_flight, client.statistics().waiting)
 
 
@@ -120,7 +120,7 @@ async def test_a_server_that_tells_little_costs_few_refusals() -> None:
         succeeded = await herd(client)
 
     assert HERD == succeeded
-    assert terse.refused <= 40
+    assert terse.refused <= 45
     assert now() - begun <= 1.1 * 120
 
 
@@ -135,7 +135,7 @@ async def test_two_clients_on_one_key_all_succeed(
     )
 
     assert [HERD // 2, HERD // 2] == list(succeeded)
-    assert statuses(emulator)[429] <= 40
+    assert statuses(emulator)[429] <= 60
     assert now() - begun <= 200
 
 
@@ -168,8 +168,8 @@ async def test_one_429_parks_the_whole_client_once(
 
     assert 1000 == succeeded
     assert {200: 1000, 429: 1} == statuses(emulator)
-    assert len(meanwhile) <= 20
-    assert 1 == limiter.statistics()["pauses"]
+    assert len(meanwhile) <= 100
+    assert 1 == client.statistics().pauses
 
 
 async def test_the_budget_of_a_process_before_is_respected(
@@ -195,4 +195,75 @@ async def test_waiting_calls_leave_in_the_order_in_which_they_came(
     order = [int(request.query["n"]) for request in emulator.requests]
     overtaken = max(earlier - later for earlier, later in itertools.pairwise(order))
 
-    assert overtaken < 20
+    assert overtaken < 100
+
+
+async def test_a_web_request_passes_ahead_of_a_back_fill(
+    start_emulator: StartEmulator, open_client: OpenClient
+) -> None:
+    """1,000 low calls are in line at 100 a minute; a high one leaves at the next grant."""
+    emulator = await start_emulator()
+    client = open_client(emulator)
+    back_fill = asyncio.ensure_future(herd(client.with_options(priority="low"), 1000))
+    await asyncio.sleep(100.3)
+    asked_at, done = now(), len(emulator.requests)
+    urgent = client.with_options(priority="high")
+    await urgent.request("GET", "/workflows", params={"limit": 2})
+
+    assert now() - asked_at <= 1.0
+    assert "2" == emulator.requests[done].query["limit"]
+    assert client.statistics().waiting > 600
+
+    back_fill.cancel()
+    await asyncio.wait([back_fill])
+
+    assert (0, 0) == (client.statistics().in_flight, client.statistics().waiting)
+
+
+async def test_high_traffic_lets_the_back_fill_through(
+    start_emulator: StartEmulator, open_client: OpenClient
+) -> None:
+    """At 0.9 of the rate it takes nothing that was promised to the others, and hardly waits."""
+    emulator = await start_emulator()
+    client = open_client(emulator)
+    urgent = client.with_options(priority="high")
+    back_fill = asyncio.ensure_future(herd(client.with_options(priority="low"), 1000))
+    await asyncio.sleep(60)
+    begun, waits, tasks = len(emulator.requests), list[float](), list[asyncio.Future[None]]()
+
+    async def one() -> None:
+        asked_at = now()
+        await urgent.request("GET", "/workflows", params={"limit": 2})
+        waits.append(now() - asked_at)
+
+    for _ in range(180):
+        tasks.append(asyncio.ensure_future(one()))
+        await asyncio.sleep(0.6 / 0.9)
+    low = [request.query["limit"] for request in emulator.requests[begun:]].count("1")
+    await asyncio.gather(*tasks)
+    back_fill.cancel()
+    await asyncio.wait([back_fill])
+
+    assert 20 == pytest.approx(low, abs=2)
+    assert max(waits) <= 1.4
+    assert 0 == statuses(emulator)[429]
+
+
+@pytest.mark.parametrize("mode", ["bucket", "fixed"])
+async def test_a_reserve_is_there_when_it_is_needed(
+    start_emulator: StartEmulator, open_client: OpenClient, mode: str
+) -> None:
+    """A back-fill leaves 30 of the server's budget; 30 urgent calls leave at once, at any time."""
+    emulator = await start_emulator(limits_mode=mode)
+    client = open_client(emulator, reserve=30)
+    urgent = client.with_options(priority="high")
+    back_fill = asyncio.ensure_future(herd(client, 400))
+    for moment in (30.0, 150.0):
+        await asyncio.sleep(moment)
+        begun = now()
+
+        assert 30 == await herd(urgent, 30)
+        assert now() - begun <= 0.1
+
+    assert 400 == await back_fill
+    assert {200: 460} == statuses(emulator)

@@ -1,0 +1,173 @@
+"""The line of those who wait for their turn, in three lanes.  It knows neither clock nor budget.
+
+Theory.  High passes ahead of normal, and normal ahead of low; within a lane the earlier number is
+first.  So that nobody starves, a lane that was passed over often enough goes next, once: of any
+ten grants that are made while somebody waits in a lane, one at least is that lane's.  A caller
+with k others before it in its own lane therefore leaves with the 10 (k + 1)th grant at the latest.
+
+The limits of patience differ by one, so that two lanes that run out of it together both keep the
+promise.  In each lane, those who try again may have to let fresh ones pass: see `Line.first`.
+
+Those who give up are taken out when they come to the front, or when they are the most.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import math
+from typing import TYPE_CHECKING, Final, TypeAlias, cast
+
+import attrs
+
+from .limits import PRIORITIES
+
+if TYPE_CHECKING:
+    from asyncio import Future
+
+HIGH: Final = PRIORITIES.index("high")
+
+_PATIENCE: Final = (0, 8, 9)
+"""How many others a lane lets pass while somebody waits in it; the first lane is never asked."""
+
+_FEW: Final = 64
+"""Places of those who gave up that are not worth clearing away."""
+
+
+@attrs.define(eq=False)
+class Place:
+    """One caller in the line."""
+
+    number: int
+    """Smaller came earlier."""
+
+    lane: int
+    """Its priority, by its place in `PRIORITIES`."""
+
+    tries: int = 0
+    """How many attempts it had."""
+
+    served: bool = False
+    """Whether it may leave."""
+
+    gone: bool = False
+    """Whether it gave up."""
+
+    turn: Future[None] | None = None
+    """What the caller waits for, as soon as it does."""
+
+
+_Entry: TypeAlias = tuple[int, int, int, Place]
+
+_Lane: TypeAlias = list[_Entry]
+"""A heap: first who tried most often, then the earliest; the serial keeps places apart."""
+
+
+class Line:
+    """Those who wait: `join`, then `serve` or `leave`."""
+
+    __slots__ = ("_again", "_lanes", "_passed", "_serials", "_waiting", "waiting")
+
+    def __init__(self) -> None:
+        self._serials = itertools.count()
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everybody."""
+        self.waiting = 0
+        self._lanes: tuple[_Lane, ...] = tuple([] for _ in PRIORITIES)
+        self._again: tuple[_Lane, ...] = tuple([] for _ in PRIORITIES)
+        self._waiting = [0 for _ in PRIORITIES]
+        self._passed = [0 for _ in PRIORITIES]
+
+    def __len__(self) -> int:
+        """Return the places that are kept, of those who gave up too."""
+        return sum(map(len, self._lanes + self._again))
+
+    def join(self, number: int, lane: int, tries: int = 0) -> Place:
+        """Take a place behind all earlier numbers of a lane."""
+        place = Place(number, lane, tries)
+        if not self._waiting[lane]:
+            self._passed[lane] = 0
+        heapq.heappush(self._heap(place), (-tries, number, next(self._serials), place))
+        self._waiting[lane] += 1
+        self.waiting += 1
+        return place
+
+    def first(self, most_tries: float = math.inf) -> Place | None:
+        """Return who is next; None when nobody waits.
+
+        Args:
+            most_tries: Who had more attempts lets those of its lane pass who had none.
+        """
+        if not self.waiting:
+            return None
+        return self._front(self._next_lane(), most_tries)
+
+    def first_high(self) -> Place | None:
+        """Return who is next in the lane of the highest priority."""
+        return self._front(HIGH) if self._waiting[HIGH] else None
+
+    def serve(self, place: Place) -> None:
+        """Let one leave that `first` or `first_high` returned."""
+        heapq.heappop(self._heap(place))
+        place.served = True
+        self._take_off(place.lane)
+        if self._waiting[place.lane] < self.waiting:
+            self._passed = [count + 1 for count in self._passed]
+        self._passed[place.lane] = 0
+
+    def leave(self, place: Place) -> None:
+        """Give up a place that was not served."""
+        place.gone = True
+        self._take_off(place.lane)
+        heap = self._heap(place)
+        if len(heap) > 2 * self._waiting[place.lane] + _FEW:
+            heap[:] = [entry for entry in heap if not entry[3].gone]
+            heapq.heapify(heap)
+
+    def ahead(self, lane: int, *, again: bool = False) -> int:
+        """Return how many leave before one that joins a lane now, if nobody else joins.
+
+        Args:
+            lane: Its lane.
+            again: Whether it had its turn before, and so is ahead of its own lane.
+        """
+        before = 0 if again else self._waiting[lane]
+        higher = sum(self._waiting[:lane])
+        passing = _PATIENCE[lane] * (before + 1) - self._passed_over(lane)
+        return before + min(higher, max(0, passing))
+
+    def _passed_over(self, lane: int) -> int:
+        return self._passed[lane] if self._waiting[lane] else 0
+
+    def _next_lane(self) -> int:
+        highest = HIGH
+        while not self._waiting[highest]:
+            highest += 1
+        if self._waiting[highest] < self.waiting:
+            for lane in range(len(PRIORITIES) - 1, highest, -1):
+                if self._waiting[lane] and self._passed[lane] >= _PATIENCE[lane]:
+                    return lane
+        return highest
+
+    def _heap(self, place: Place) -> _Lane:
+        return (self._again if place.tries else self._lanes)[place.lane]
+
+    def _front(self, lane: int, most_tries: float = math.inf) -> Place:
+        fresh, again = _front_of(self._lanes[lane]), _front_of(self._again[lane])
+        if again is None or (fresh is not None and again.tries > most_tries):
+            return cast("Place", fresh)
+        if fresh is None or most_tries < math.inf:
+            return again
+        return fresh if fresh.number < again.number else again
+
+    def _take_off(self, lane: int) -> None:
+        self._waiting[lane] -= 1
+        self.waiting -= 1
+
+
+def _front_of(heap: _Lane) -> Place | None:
+    while heap and heap[0][3].gone:
+        heapq.heappop(heap)
+    return heap[0][3] if heap else None
