@@ -71,8 +71,15 @@ async def names(keys: tuple[bytes, bytes]) -> AsyncIterator[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(("line", "code"), list(blocks()))
-async def test_readme(line: int, code: str, names: dict[str, Any]) -> None:
+async def test_readme(
+    line: int,
+    code: str,
+    names: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """A block of the README runs as it is printed."""
+    monkeypatch.chdir(tmp_path)
     await run("\n" * (line - 1) + code, "README.md", names)
     if "test_report" in names:
         await names["test_report"](names["cf"], names["emulator"])

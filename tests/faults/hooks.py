@@ -62,7 +62,9 @@ Start: TypeAlias = Callable[[WebhookRouter], "contextlib.AbstractAsyncContextMan
 async def _on_aiohttp(router: WebhookRouter) -> AsyncIterator[int]:
     app = web.Application()
     app.router.add_route("*", "/hooks", webhook_handler(router))
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    quiet = logging.getLogger("tests.faults.receiver")
+    quiet.disabled = True  # aiohttp logs each head that is none
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, logger=quiet)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     yield runner.addresses[0][1]
@@ -81,7 +83,6 @@ _SERVERS: Final[tuple[Start, ...]] = (_on_aiohttp, _on_uvicorn)
 
 async def play(cell: Cell) -> str:
     """Deliver in all ways to both receivers, and return the outcomes that differ."""
-    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
     ways = HOOKS[cell.fault.id]
     found = [await _outcome(start, hook) for start, hook in itertools.product(_SERVERS, ways)]
     return ", ".join(dict.fromkeys(found))
