@@ -51,7 +51,7 @@ class Part(Generic[T]):
         self.belongs = belongs
         self.counts = counts
         self.start: Start = 0
-        self.seen = ListReport()
+        self.seen: ListReport = ListReport()
         self.ahead: Callable[[], int] = _nothing_ahead
         self._open_list = open_list
         self._pages: Pages[T] | None = None

@@ -34,7 +34,7 @@ class FolderStore:
         created: Whether the folder was made for this export.
     """
 
-    is_folder = True
+    is_folder: bool = True
 
     def __init__(
         self,

@@ -29,7 +29,7 @@ class LineFile:
         self._file = file
         self._name = name
         self._keeps = keeps and file.seekable()
-        self.size = size
+        self.size: int = size
 
     def __enter__(self) -> Self:
         return self

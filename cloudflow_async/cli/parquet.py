@@ -44,7 +44,7 @@ class ParquetStore:
     """
 
     def __init__(self, spool: Store, folder: Path, turn: Turn) -> None:
-        self.is_folder = spool.is_folder
+        self.is_folder: bool = spool.is_folder
         self._spool = spool
         self._folder = folder
         self._turn = turn

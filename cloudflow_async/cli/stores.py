@@ -102,7 +102,7 @@ class FileStore:
         created: Whether it was made for this export.
     """
 
-    is_folder = False
+    is_folder: bool = False
 
     def __init__(
         self,
