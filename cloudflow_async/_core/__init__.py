@@ -21,6 +21,7 @@ The files, in the order in which a request travels:
     fan_out_report  what a fan-out tells of itself
     page            one page, the place after it, the account of a list
     session         the session manager: the retry loop, and one attempt
+    options         how a call behaves
     auth/           signs a request, answers a refusal
     limiter         the line of callers: who may leave, and when
     line                ... who is first, in three lanes,

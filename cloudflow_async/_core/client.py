@@ -18,10 +18,11 @@ from .errors import InvalidArgumentError
 from .limiter import Limiter, LocalLimiter
 from .limits import Priority, RateLimits
 from .messages import UNSET, RateLimitStatus, Response, Statistics, Unset
+from .options import Options
 from .paging import Pages
 from .resource import QueryValue, make_request
 from .retry import RetryPolicy
-from .session import Options, Session
+from .session import Session
 from .transport import LARGEST_BODY, AiohttpTransport
 from .urls import check_base_url, check_header, check_path
 from .version import VERSION

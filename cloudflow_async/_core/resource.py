@@ -12,11 +12,12 @@ from .encoding import dumps
 from .errors import DecodeError, InvalidArgumentError, ResponseMismatchError
 from .instants import format_instant
 from .messages import UNSET, Json, Request, Response
+from .options import Options
 from .page import LARGEST_PAGE, Bookmark, OnDrift, Page
 from .page_styles import PageStyle, offset_envelope
 from .paging import Pages
 from .secret import Secret
-from .session import SAFE, Options, Session
+from .session import SAFE, Session
 from .urls import target
 
 T = TypeVar("T")

@@ -14,10 +14,11 @@ import attrs
 from cloudflow_async._core.errors import InvalidArgumentError
 from cloudflow_async._core.fields import unknown_fields
 from cloudflow_async._core.messages import UNSET, Json, Unset
+from cloudflow_async._core.options import Options
 from cloudflow_async._core.page import Bookmark, OnDrift
 from cloudflow_async._core.paging import Pages
 from cloudflow_async._core.resource import Resource
-from cloudflow_async._core.session import Options, Session
+from cloudflow_async._core.session import Session
 
 from .waiting import LONGEST_PAUSE, Router, Waits
 

@@ -11,8 +11,8 @@ from cloudflow_async._core.client import Client
 from cloudflow_async._core.errors import InvalidArgumentError
 from cloudflow_async._core.limiter import Limiter
 from cloudflow_async._core.limits import RateLimits
+from cloudflow_async._core.options import Options
 from cloudflow_async._core.retry import RetryPolicy
-from cloudflow_async._core.session import Options
 from cloudflow_async._core.transport import LARGEST_BODY
 
 from .executions import Executions
