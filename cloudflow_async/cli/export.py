@@ -91,7 +91,7 @@ def export(  # noqa: PLR0913 - each is an option of its own
         start_date: Only executions that started then or later: 2026-01-20 (midnight UTC) or
             2026-01-20T09:30:00Z; without a zone, UTC is meant.
         end_date: Only executions that started then or earlier; a date alone is the midnight in
-            UTC at which that day begins. Without it: than the beginning of the export.
+            UTC at which that day begins. Without it, the beginning of the export.
         settle_running: Read executions that still run once more at the end, when more of them
             have a result.
         concurrency: Requests under way at the same time; 16 without it.

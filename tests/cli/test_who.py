@@ -8,6 +8,7 @@ import re
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -135,17 +136,18 @@ def test_a_profile_of_each_kind(
 @pytest.mark.parametrize(
     ("token", "told"),
     [
-        (_token(), r"20..-..-..T..:..:..Z, in (1 h 00 min|59 min \d\d s); renewed by itself"),
-        (_token(renews=False), r"20.*Z, in .*; then you have to log in again"),
-        (_token(lives=None), r"not known; renewed by itself"),
+        ({}, r"20..-..-..T..:..:..Z, in (1 h 00 min|59 min \d\d s); renewed by itself"),
+        ({"renews": False}, r"20.*Z, in .*; then you have to log in again"),
+        ({"lives": None}, r"not known; renewed by itself"),
     ],
+    ids=["renewed", "to log in again", "not known"],
 )
 def test_until_when_one_is_logged_in(
-    token: Token, told: str, config: Path, capsys: pytest.CaptureFixture[str]
+    token: dict[str, Any], told: str, config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """And whether a person has to do something then."""
     _profile(config, OAUTH2)
-    _keep(token)
+    _keep(_token(**token))
     assert 0 == main(["whoami"])
 
     assert re.fullmatch(told, _facts(capsys)["expires"])
