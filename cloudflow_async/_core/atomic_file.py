@@ -33,7 +33,7 @@ def replace_file(path: Path, data: bytes) -> None:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
-    _sync(path.parent)
+    sync_folder(path.parent)
     _remove_temporary(path, before=written_at - _STALE_AFTER)
 
 
@@ -41,7 +41,7 @@ def remove_leftovers(path: Path) -> None:
     """Bring the removal of a file to the disk, and remove what interrupted replacements left."""
     with contextlib.suppress(FileNotFoundError):
         _remove_temporary(path, before=None)
-        _sync(path.parent)
+        sync_folder(path.parent)
 
 
 def _write(descriptor: int, data: bytes) -> float:
@@ -62,8 +62,8 @@ def _remove_temporary(path: Path, before: float | None) -> None:
                     other.unlink()
 
 
-def _sync(directory: Path) -> None:
-    """Bring a change of names to the disk, where the system can do that."""
+def sync_folder(directory: Path) -> None:
+    """Bring the names in a folder to the disk, where the system can do that."""
     try:
         descriptor = os.open(directory, os.O_RDONLY)
         try:

@@ -9,9 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from cloudflow_async._core.atomic_file import sync_folder
+
 from .console import FAILED, CommandError
 from .file_names import file_names
-from .line_file import LineFile, cannot_write, sync_folder
+from .line_file import LineFile, cannot_write
 from .stores import Line, Steps, not_as_it_was
 
 _APPENDED: Final = "ab"

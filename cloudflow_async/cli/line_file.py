@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import io
 import os
-from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
 from .console import FAILED, CommandError
-
-_NOT_FOR_DIRECTORIES: Final = {errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.EBADF}
 
 
 class LineFile:
@@ -74,19 +70,6 @@ def cannot_write(name: object, error: OSError, *, status: int | None = None) -> 
     """Return what the person is told, in the system's own words."""
     text = f"cannot write {name}: {error.strerror or error}."
     return CommandError(text) if status is None else CommandError(text, status=status)
-
-
-def sync_folder(folder: Path) -> None:
-    """Bring the names in a folder to the disk, where the system can do that."""
-    try:
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-    except OSError as error:
-        if error.errno not in _NOT_FOR_DIRECTORIES:
-            raise
 
 
 def _write_all(file: io.RawIOBase, block: bytes) -> None:

@@ -13,12 +13,13 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 
+from cloudflow_async._core.atomic_file import sync_folder
 from cloudflow_async._core.codec import decode_list
 from cloudflow_async._core.json import loads
 
 from .console import FAILED, CommandError
 from .extras import load
-from .line_file import cannot_write, sync_folder
+from .line_file import cannot_write
 from .rows import Shape, extra_json
 from .stores import Line, Steps, Store
 

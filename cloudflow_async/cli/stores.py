@@ -10,8 +10,10 @@ from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
+from cloudflow_async._core.atomic_file import sync_folder
+
 from .console import CommandError
-from .line_file import LineFile, sync_folder
+from .line_file import LineFile
 
 Line: TypeAlias = tuple[str, bytes]
 """The id of a pipeline, and one of its rows with its end of line."""

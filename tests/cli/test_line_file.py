@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from cloudflow_async.cli.console import CommandError
-from cloudflow_async.cli.line_file import LineFile, cannot_write, sync_folder
+from cloudflow_async.cli.line_file import LineFile, cannot_write
 
 
 class Disk(io.FileIO):
@@ -105,24 +105,3 @@ def test_a_reason_without_words_is_told_too() -> None:
     """Python's own errors have no number and no words of the system."""
     assert "cannot write a: it is full." == str(cannot_write("a", OSError("it is full")))
     assert 2 == cannot_write("a", OSError("it is full")).status
-
-
-def test_the_names_in_a_folder_get_to_the_disk(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Where a system cannot do that with folders it is no failure, any other reason is one."""
-    synced: list[int] = []
-    monkeypatch.setattr(os, "fsync", synced.append)
-    sync_folder(tmp_path)
-
-    assert 1 == len(synced)
-
-    def fail(descriptor: int) -> None:
-        raise OSError(number, "no")
-
-    monkeypatch.setattr(os, "fsync", fail)
-    number = errno.EINVAL
-    sync_folder(tmp_path)
-    number = errno.EIO
-    with pytest.raises(OSError, match="no"):
-        sync_folder(tmp_path)

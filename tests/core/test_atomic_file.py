@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
 
 import pytest
 
-from cloudflow_async._core.atomic_file import remove_leftovers, replace_file
+from cloudflow_async._core.atomic_file import remove_leftovers, replace_file, sync_folder
 
 
 @pytest.fixture
@@ -64,3 +65,24 @@ def test_a_replacement_that_another_makes_now_is_left_alone(path: Path) -> None:
     replace_file(path, b"new")
 
     assert {path, young} == set(path.parent.iterdir())
+
+
+def test_the_names_in_a_folder_get_to_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a system cannot do that with folders it is no failure, any other reason is one."""
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    sync_folder(tmp_path)
+
+    assert 1 == len(synced)
+
+    def fail(descriptor: int) -> None:
+        raise OSError(number, "no")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    number = errno.EINVAL
+    sync_folder(tmp_path)
+    number = errno.EIO
+    with pytest.raises(OSError, match="no"):
+        sync_folder(tmp_path)
