@@ -21,7 +21,7 @@ from cloudflow_async._core.messages import (
     Reply,
     Request,
 )
-from cloudflow_async._core.transport import Connections
+from cloudflow_async._core.transport import Connections, nothing
 
 Step = Reply | BaseException | Callable[[], Any]
 """What one exchange does: returns a reply, raises an error, or awaits what a callable gives."""
@@ -60,14 +60,23 @@ class FakeTransport:
         self.closed = 0
         self.abandoned = 0
         self.under_way = 0
+        self.connects = True
+        """Whether requests leave; else they wait for a connection, as long as the step takes."""
         self._steps = steps or (reply(),)
 
     async def exchange(
-        self, request: Request, headers: Mapping[str, str], *, timeout: float
+        self,
+        request: Request,
+        headers: Mapping[str, str],
+        *,
+        timeout: float,
+        on_send: Callable[[], None] = nothing,
     ) -> Reply:
         """Do what the script says next."""
         at = asyncio.get_running_loop().time()
         self.exchanges.append(Exchange(request, dict(headers), timeout, at))
+        if self.connects:
+            on_send()
         step = self._steps[min(len(self.exchanges), len(self._steps)) - 1]
         self.under_way += 1
         try:

@@ -21,6 +21,7 @@ The files, in the order in which a request travels:
     fan_out_report  what a fan-out tells of itself
     page            one page, the place after it, the account of a list
     session         the session manager: the retry loop, and one attempt
+    call                ... what a call's attempts have brought, and what it ends with
     options         how a call behaves
     auth/           signs a request, answers a refusal
     limiter         the line of callers: who may leave, and when
@@ -48,6 +49,7 @@ The files, in the order in which a request travels:
     log             a log that cannot break a call
     atomic_file, file_locking, paths, threads       files: whole or not at all, one owner at a time
     arguments       what many ask of an argument
+    caller          the line of the program that uses the package
     secret          a string that does not show itself
     version         of this package
     errors          the tree of exceptions

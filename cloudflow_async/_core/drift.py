@@ -339,6 +339,7 @@ def _part(page: Page[T], items: tuple[T, ...], begin: int, end: int) -> Page[T]:
         total=page.total,
         has_more=page.has_more,
         received=end - begin,
+        attempts=page.attempts,
     )
 
 

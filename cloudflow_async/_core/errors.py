@@ -51,7 +51,8 @@ class CloudFlowError(Exception):
     """Root of all errors of this package."""
 
     attempts: int
-    """How many times the request was sent; 0 when nothing was."""
+    """How many times the request was sent; 0 when nothing was.  In errors out of a list, that of
+    the page with which it ended."""
 
     may_have_been_applied: bool
     """Whether the server may have carried the request out although it failed here."""

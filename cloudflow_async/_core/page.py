@@ -51,6 +51,9 @@ class Page(Sequence[T_co], Generic[T_co]):
     )
     """Places of the list that it goes on by: its rows, and those among them that were dropped."""
 
+    attempts: int = attrs.field(default=1, eq=False, repr=False)
+    """How many times the request was sent."""
+
     @property
     def next_offset(self) -> int:
         """The `start` at which the next page begins."""

@@ -11,7 +11,7 @@ import attrs
 
 from .arguments import check_int
 from .drift import Ask, check
-from .errors import CloudFlowError, DriftError, InvalidArgumentError
+from .errors import CloudFlowError, DriftError, InvalidArgumentError, PaginationError
 from .page import LARGEST_PAGE, Batch, Bookmark, ListReport, OnDrift, Page
 from .reading import MOST_PASSES, Extent, Fetch, Reader, Window
 
@@ -246,9 +246,13 @@ class Pages(Generic[T]):
     async def _fetch_first(self, ask: Ask) -> Page[T]:
         try:
             page = await self._fetch(ask.offset, ask.limit)
-            check(ask, page)
         except CloudFlowError as error:
             error.resume_at = ask.offset
+            raise
+        try:
+            check(ask, page)
+        except PaginationError as error:
+            error.attempts, error.resume_at = page.attempts, ask.offset
             raise
         return page
 

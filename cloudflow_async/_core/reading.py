@@ -19,7 +19,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 import attrs
 
 from .drift import Ask, Trail
-from .errors import CloudFlowError, DriftError
+from .errors import CloudFlowError, DriftError, PaginationError
 from .log import log_of
 from .page import Batch, Bookmark, ListReport, OnDrift, Page, keys_of
 
@@ -76,6 +76,7 @@ class Reader(Generic[T]):
         self._seen: set[Any] | None = set() if extent.on_drift == "restart" else None
         self._passes = 1
         self._taken = 0
+        self._attempts = 0
 
     def __del__(self) -> None:
         self._cancel()
@@ -101,6 +102,8 @@ class Reader(Generic[T]):
             self._trail.calm()
             if isinstance(error, CloudFlowError):
                 error.resume_at = self.offset
+            if isinstance(error, PaginationError):
+                error.attempts = self._attempts
             raise
         self.report.done = self._trail.ended
         return None
@@ -127,6 +130,7 @@ class Reader(Generic[T]):
         if found is None:
             return None
         ask, page, again = found
+        self._attempts = page.attempts
         try:
             batch = self._trail.take(ask, page, again=again)
         except DriftError as error:

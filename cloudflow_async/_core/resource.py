@@ -7,6 +7,9 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any, TypeAlias, TypeVar
 
+import attrs
+
+from .call import SAFE
 from .codec import decode
 from .encoding import dumps
 from .errors import DecodeError, InvalidArgumentError, ResponseMismatchError
@@ -17,7 +20,7 @@ from .page import LARGEST_PAGE, Bookmark, OnDrift, Page
 from .page_styles import PageStyle, offset_envelope
 from .paging import Pages
 from .secret import Secret
-from .session import SAFE, Session
+from .session import Session
 from .urls import target
 
 T = TypeVar("T")
@@ -129,10 +132,11 @@ class Resource:
             try:
                 page = self.page_style(cls, response.json(), offset, limit)
                 _check_echoes(page.items, echoes or {}, path="data[{}].")
-                return page  # noqa: TRY300 - the same
             except (DecodeError, ResponseMismatchError) as error:
                 _complete(error, request, response)
                 raise
+            attempts = response.attempts
+            return page if attempts == 1 else attrs.evolve(page, attempts=attempts)
 
         return Pages(
             fetch,

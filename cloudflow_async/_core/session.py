@@ -9,8 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
-import sys
 import time
 import warnings
 from collections.abc import Mapping
@@ -20,6 +18,8 @@ import attrs
 
 from . import forks
 from .auth import Auth, Refusal, check_scope
+from .call import Call
+from .caller import find_caller
 from .errors import (
     AuthenticationError,
     ClientClosedError,
@@ -27,8 +27,6 @@ from .errors import (
     CrossOriginError,
     DeadlineExceededError,
     ForkedClientError,
-    NotFoundError,
-    OutcomeUnknownError,
     RateLimitedError,
     UnexpectedRedirectError,
     WrongLoopError,
@@ -46,41 +44,6 @@ from .wire import read, read_rate_limit
 _LOG = log_of()
 _CLOSE_GRACE = 5.0
 _MOST_HOPS = 3
-_PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep
-
-SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-"""Methods that change nothing (RFC 9110, 9.2.1)."""
-
-
-@attrs.define(eq=False, kw_only=True)
-class _Call:
-    """One call on its way through its attempts."""
-
-    request: Request
-    options: Options
-    deadline_at: float | None
-    repeatable: bool
-    scope: Scope
-    alarm: asyncio.TimerHandle | None = None
-    """Ends the scope at the deadline, where there is one."""
-
-    attempts: int = 0
-    permit: Permit | None = None
-    signed: Mapping[str, str] = attrs.field(factory=dict, repr=False)
-    on_wire: bool = False
-
-    date: float | None = None
-    """What the server's clock showed when it answered last."""
-
-    lost: bool = False
-    """Whether an attempt ended so that it may have been carried out."""
-
-    location: str | None = attrs.field(default=None, repr=False)
-    hops: int = 0
-    renewed: bool = False
-
-    spent: int = 0
-    """What the last retry cost the retry budget."""
 
 
 class Session:
@@ -99,7 +62,7 @@ class Session:
         self._limiter = limiter
         self._auth = auth
         self._budget = RetryBudget()
-        self._calls: set[_Call] = set()
+        self._calls: set[Call] = set()
         self._idle: asyncio.Future[None] | None = None
         self._closing = asyncio.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -109,7 +72,8 @@ class Session:
         self._retries = 0
         self._throttled = 0
         self._date: tuple[float, float] | None = None
-        self._site = _creation_site()
+        site, _ = find_caller()
+        self._site = f"{site.f_code.co_filename}:{site.f_lineno}"
 
     @property
     def auth(self) -> Auth:
@@ -238,13 +202,13 @@ class Session:
     def _is_parents(self) -> bool:
         return self._loop is not None and self._forks != forks.count()
 
-    async def _send_until_done(self, call: _Call) -> Response:
+    async def _send_until_done(self, call: Call) -> Response:
         while True:
             try:
                 response = await self._send_once(call)
             except CloudFlowError as error:
-                if _was_deleted_before(call, error):
-                    return _deleted(call)
+                if call.was_deleted_before(error):
+                    return call.deleted()
                 delay = await self._delay(call, error)
             else:
                 self._budget.refund(call.spent)
@@ -253,11 +217,11 @@ class Session:
             if delay > 0:
                 await asyncio.sleep(delay)
 
-    async def _send_once(self, call: _Call) -> Response:
+    async def _send_once(self, call: Call) -> Response:
         # What is known already is told before the wait, what signing found out after it.
         check_scope(self._auth, call.request)
         call.permit = await self._limiter.acquire(
-            max_wait=self._max_wait(call), again=call.permit, priority=call.options.priority
+            max_wait=call.max_wait(), again=call.permit, priority=call.options.priority
         )
         call.signed = await self._sign(call, call.permit)
         seen: RateLimitSeen | None = None
@@ -270,7 +234,7 @@ class Session:
             self._limiter.observe(call.permit, seen)
         return read(call.request, reply, call.attempts, call.signed)
 
-    async def _sign(self, call: _Call, permit: Permit) -> Mapping[str, str]:
+    async def _sign(self, call: Call, permit: Permit) -> Mapping[str, str]:
         signed: Mapping[str, str] = {}
         try:
             signed = await self._auth.sign(call.request)
@@ -282,19 +246,23 @@ class Session:
             raise
         return signed
 
-    async def _exchange(self, call: _Call) -> Reply:
+    async def _exchange(self, call: Call) -> Reply:
         if self._closed:
             raise ClientClosedError("This client was closed.")
         request = call.request
         call.attempts += 1
         self._sent += 1
         call.on_wire = True
+        call.sent = False
         try:
             reply = await self._transport.exchange(
-                request, {**request.headers, **call.signed}, timeout=call.options.timeout
+                request,
+                {**request.headers, **call.signed},
+                timeout=call.options.timeout,
+                on_send=call.leave,
             )
         except asyncio.CancelledError:
-            call.lost = True
+            call.lost = call.lost or call.sent
             raise
         finally:
             call.on_wire = False
@@ -302,20 +270,19 @@ class Session:
         call.location = reply.headers.get("Location")
         if _LOG.isEnabledFor(logging.DEBUG):
             _LOG.debug(
-                "%s %s -> %d, %.0f ms, attempt %d",
-                request.method,
-                request.path,
+                "%s -> %d, %.0f ms, attempt %d",
+                call,
                 reply.status,
                 reply.elapsed * 1000,
                 call.attempts,
             )
         return reply
 
-    async def _delay(self, call: _Call, error: CloudFlowError) -> float:
+    async def _delay(self, call: Call, error: CloudFlowError) -> float:
         """Return the seconds until the next attempt, or raise what the call ends with."""
         call.lost = call.lost or leaves_open(error)
         if self._closed:
-            raise _final(call, error)
+            raise call.final(error)
         if isinstance(error, AuthenticationError) and await self._renew(call):
             return 0.0
         if isinstance(error, UnexpectedRedirectError) and self._follow(call):
@@ -324,23 +291,22 @@ class Session:
             call.request.method, error, call.attempts, repeatable=call.repeatable
         )
         if delay is None:
-            raise _final(call, error)
+            raise call.final(error)
         self._check_wait(call, error, delay)
         cost = self._budget.spend(error)
         if cost is None:
-            raise _final(call, error)
+            raise call.final(error)
         call.spent = cost
         _LOG.debug(
-            "%s %s: attempt %d failed (%s); again in %.2f s",
-            call.request.method,
-            call.request.path,
+            "%s: attempt %d failed (%s); again in %.2f s",
+            call,
             call.attempts,
             type(error).__name__,
             delay,
         )
         return delay
 
-    async def _renew(self, call: _Call) -> bool:
+    async def _renew(self, call: Call) -> bool:
         """Return whether a refused credential was replaced; it is tried once in a call."""
         if call.renewed:
             return False
@@ -348,9 +314,9 @@ class Session:
         try:
             return await self._auth.renew(Refusal(signed=call.signed, date=call.date))
         except CloudFlowError as error:
-            raise _final(call, error) from None
+            raise call.final(error) from None
 
-    def _follow(self, call: _Call) -> bool:
+    def _follow(self, call: Call) -> bool:
         """Return whether the call goes on where a redirect points to."""
         allowed = call.options.follow_redirects and call.request.method in {"GET", "HEAD"}
         if not allowed or not call.location or call.hops >= _MOST_HOPS:
@@ -364,9 +330,9 @@ class Session:
         call.request = attrs.evolve(call.request, target=target)
         return True
 
-    def _check_wait(self, call: _Call, error: CloudFlowError, delay: float) -> None:
+    def _check_wait(self, call: Call, error: CloudFlowError, delay: float) -> None:
         """Raise if the wait before the next attempt is longer than the caller allows."""
-        left = self._left(call)
+        left = call.left()
         most = call.options.max_wait
         if left is not None and delay >= left:
             bound = f"would pass the deadline, in {left:.3g} s"
@@ -375,32 +341,21 @@ class Session:
         else:
             return
         refused = DeadlineExceededError(
-            f"{call.request.method} {call.request.path}: the wait for the "
+            f"{call}: the wait for the "
             f"{'rate limit' if is_throttle(error) else 'next attempt'} ({delay:.3g} s) {bound}. "
             f"Last: {error}",
             retry_after=delay,
         )
-        raise _counted(call, refused) from error
+        raise call.counted(refused) from error
 
     def _note_date(self, date: float | None) -> None:
         if date is not None:
             self._date = (date, asyncio.get_running_loop().time())
 
-    def _max_wait(self, call: _Call) -> float | None:
-        left, most = self._left(call), call.options.max_wait
-        if left is None or most is None:
-            return left if most is None else most
-        return min(left, most)
-
-    def _left(self, call: _Call) -> float | None:
-        if call.deadline_at is None:
-            return None
-        return max(0.0, call.deadline_at - asyncio.get_running_loop().time())
-
-    def _begin(self, request: Request, options: Options) -> _Call:
+    def _begin(self, request: Request, options: Options) -> Call:
         loop = self.bind()
         deadline_at = None if options.deadline is None else loop.time() + options.deadline
-        call = _Call(
+        call = Call(
             request=request,
             options=options,
             deadline_at=deadline_at,
@@ -412,23 +367,21 @@ class Session:
         self._calls.add(call)
         return call
 
-    def _end(self, call: _Call) -> None:
+    def _end(self, call: Call) -> None:
         self._calls.discard(call)
         if call.alarm is not None:
             call.alarm.cancel()
         if self._idle is not None and not self._calls and not self._idle.done():
             self._idle.set_result(None)
 
-    def _interrupted(self, call: _Call) -> CloudFlowError:
-        what = f"{call.request.method} {call.request.path}"
-        if self._closed and self._left(call) != 0:
-            return _counted(call, ClientClosedError(f"{what}: the client was closed meanwhile."))
-        return _counted(
-            call,
+    def _interrupted(self, call: Call) -> CloudFlowError:
+        if self._closed and call.left() != 0:
+            return call.counted(ClientClosedError(f"{call}: the client was closed meanwhile."))
+        return call.counted(
             DeadlineExceededError(
-                f"{what}: not done within the deadline of {call.options.deadline:g} seconds, "
+                f"{call}: not done within the deadline of {call.options.deadline:g} seconds, "
                 f"after {call.attempts} attempt(s)."
-            ),
+            )
         )
 
     async def _drain(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -446,7 +399,7 @@ class Session:
             async with asyncio.timeout(_CLOSE_GRACE):
                 await settled()
 
-    def _interrupt(self, calls: set[_Call]) -> None:
+    def _interrupt(self, calls: set[Call]) -> None:
         for call in calls:
             call.scope.end()
 
@@ -462,41 +415,3 @@ class Session:
             self._date = None
         self._loop = loop
         self._forks = forks.count()
-
-
-def _was_deleted_before(call: _Call, error: CloudFlowError) -> bool:
-    # A DELETE whose answer was lost and that now finds nothing has done its work.
-    return call.lost and call.request.method == "DELETE" and isinstance(error, NotFoundError)
-
-
-def _deleted(call: _Call) -> Response:
-    return Response(status=204, headers={}, body=b"", attempts=call.attempts, parsed=None)
-
-
-def _final(call: _Call, error: CloudFlowError) -> CloudFlowError:
-    """Return the error that a call ends with."""
-    error = _counted(call, error)
-    if call.request.method in REPEATABLE or not call.lost:
-        return error
-    unknown = OutcomeUnknownError(
-        f"{call.request.method} {call.request.path} may have been applied: it failed ({error}) "
-        "and was not sent again. Look before you repeat it.",
-        error=error,
-        attempts=call.attempts,
-    )
-    unknown.__cause__ = error
-    return unknown
-
-
-def _counted(call: _Call, error: CloudFlowError) -> CloudFlowError:
-    """Return `error` with what is known of the call's attempts."""
-    error.attempts = call.attempts
-    error.may_have_been_applied = call.lost and call.request.method not in SAFE
-    return error
-
-
-def _creation_site() -> str:
-    frame = sys._getframe(1)  # noqa: SLF001 - inspect.stack() reads source files
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
-        frame = frame.f_back
-    return f"{frame.f_code.co_filename}:{frame.f_lineno}"

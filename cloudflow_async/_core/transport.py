@@ -26,7 +26,8 @@ import os
 import select
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 
@@ -63,6 +64,14 @@ _DNS_CACHE = 60
 _LARGEST_PIECE = 1024 * 1024
 
 
+def nothing() -> None:
+    """Do nothing."""
+
+
+_ON_SEND: ContextVar[Callable[[], None]] = ContextVar("on_send", default=nothing)
+"""What the exchange under way is told by when its request begins to leave."""
+
+
 class Connections(NamedTuple):
     """The connections of a pool."""
 
@@ -77,10 +86,16 @@ class Transport(Protocol):
     """Exchanges one request for one reply."""
 
     async def exchange(
-        self, request: Request, headers: Mapping[str, str], *, timeout: float
+        self,
+        request: Request,
+        headers: Mapping[str, str],
+        *,
+        timeout: float,
+        on_send: Callable[[], None] = nothing,
     ) -> Reply:
         """Send `request` once and return the whole answer, whatever its status.
 
+        `on_send` is called when it begins to leave: whoever cancels before that has sent nothing.
         Cancelling closes the connection and leaves nothing behind.
 
         Raises:
@@ -164,9 +179,15 @@ class AiohttpTransport:
         return Connections(in_use + sum(map(len, connector._conns.values())), in_use)
 
     async def exchange(
-        self, request: Request, headers: Mapping[str, str], *, timeout: float
+        self,
+        request: Request,
+        headers: Mapping[str, str],
+        *,
+        timeout: float,
+        on_send: Callable[[], None] = nothing,
     ) -> Reply:
         """Send `request` once; see `Transport.exchange`."""
+        leaving = _ON_SEND.set(on_send)
         http = self._http
         if http is None or http.closed:
             http = self._open()
@@ -179,6 +200,7 @@ class AiohttpTransport:
         except (aiohttp.ClientError, OSError, ValueError) as caught:
             error = _translate(caught, request, timeout)
         finally:
+            _ON_SEND.reset(leaving)
             # Those who record tracebacks with local variables find no credential here.
             del headers
         # Raised outside of the block, aiohttp's exception is not its context.
@@ -248,6 +270,7 @@ class AiohttpTransport:
         http = aiohttp.ClientSession(
             connector=connector,
             connector_owner=lent is None,
+            request_class=_Request,
             cookie_jar=aiohttp.DummyCookieJar(),
             trace_configs=None if lent is None else lent.trace_configs,
             headers=self._headers,
@@ -284,6 +307,15 @@ class _Proxy(NamedTuple):
 
 
 _DIRECTLY = _Proxy()
+
+
+class _Request(aiohttp.ClientRequest):
+    """A request that tells when it has a connection, and begins to leave."""
+
+    async def send(self, conn: Connection) -> aiohttp.ClientResponse:
+        """Send it."""
+        _ON_SEND.get()()
+        return await super().send(conn)
 
 
 class _Protocol(ResponseHandler):

@@ -173,6 +173,15 @@ async def test_an_error_of_the_first_page_tells_where_to_go_on() -> None:
     assert 20 == caught.value.resume_at
 
 
+async def test_a_contradiction_of_the_first_page_tells_the_same() -> None:
+    """With the attempts of that page."""
+    source = a_source(350, change=lambda page: attrs.evolve(page, total=-1, attempts=2))
+    with pytest.raises(PaginationError) as caught:
+        await source.pages(start=20)
+
+    assert (20, 2) == (caught.value.resume_at, caught.value.attempts)
+
+
 async def test_a_page_is_a_sequence() -> None:
     """It has a length, indices and slices."""
     page = await a_source(3).pages()
@@ -631,7 +640,7 @@ async def test_contradictions_end_the_list(
     change: Callable[[Page[Row]], Page[Row]], prefetch: int
 ) -> None:
     """Instead of going on for ever, they are an error at the page where they show."""
-    source = a_source(1000, change=change)
+    source = a_source(1000, change=lambda page: attrs.evolve(change(page), attempts=3))
     rows: list[int] = []
     pages = source.pages(prefetch=prefetch)
     with pytest.raises(PaginationError) as caught:
@@ -640,6 +649,7 @@ async def test_contradictions_end_the_list(
 
     assert list(range(100)) == rows
     assert 100 == caught.value.resume_at
+    assert 3 == caught.value.attempts
     assert len(source.asked) <= 2 + prefetch + 1
     assert set() == others()
 

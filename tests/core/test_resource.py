@@ -37,13 +37,13 @@ class Thing:
     extra: Mapping[str, Json] = unknown_fields()
 
 
-def a_resource(*steps: Step) -> tuple[Resource, FakeTransport]:
-    """Return a resource, and the transport that it sends by."""
+def a_resource(*steps: Step, retry: RetryPolicy | None = None) -> tuple[Resource, FakeTransport]:
+    """Return a resource, and the transport that it sends by; it tries once unless told."""
     transport = FakeTransport(*steps)
     session = Session(
         base_url="https://host/v2", transport=transport, limiter=OpenLimiter(), auth=FakeAuth()
     )
-    return Resource(session, Options(retry=RetryPolicy.never())), transport
+    return Resource(session, Options(retry=retry or RetryPolicy.never())), transport
 
 
 def sent(transport: FakeTransport) -> list[Request]:
@@ -153,6 +153,15 @@ async def test_a_list_passes_its_bounds_on() -> None:
 
     assert [Thing(id="c")] == rows
     assert ["/things/x?limit=1&offset=7"] == [request.target for request in sent(transport)]
+
+
+async def test_a_page_knows_how_often_it_was_asked_for() -> None:
+    """A failed attempt counts."""
+    answers = reply(503), reply(200, a_page("a", total=1))
+    resource, _ = a_resource(*answers, retry=RetryPolicy(base=0.001))
+    page = await resource._list(Thing, "/things")
+
+    assert 2 == page.attempts
 
 
 async def test_a_bad_row_is_named_with_its_request() -> None:

@@ -43,7 +43,7 @@ from cloudflow_async._core.errors import (
 )
 from cloudflow_async._core.limiter import LocalLimiter
 from cloudflow_async._core.limits import RateLimits
-from cloudflow_async._core.messages import Request, Response
+from cloudflow_async._core.messages import Reply, Request, Response
 from cloudflow_async._core.options import Options
 from cloudflow_async._core.retry import RetryPolicy
 from cloudflow_async._core.session import Session
@@ -542,6 +542,32 @@ async def test_a_deadline_bounds_the_whole_call() -> None:
     assert (1, True) == (error.attempts, error.may_have_been_applied)
     assert 0 == it.transport.under_way
     assert error.__cause__ is error.__context__ is None
+
+
+@pytest.mark.virtual_time
+async def test_what_is_still_connecting_has_not_been_applied() -> None:
+    """A deadline that passes before a connection is had leaves nothing open, even for a POST."""
+    it = bench(never)
+    it.transport.connects = False
+    error = await it.failure("POST", deadline=0.5)
+
+    assert isinstance(error, DeadlineExceededError)
+    assert (1, False) == (error.attempts, error.may_have_been_applied)
+
+
+@pytest.mark.virtual_time
+async def test_what_was_lost_before_may_have_been_applied_all_the_same() -> None:
+    """An attempt that is still connecting does not make up for one that had left."""
+
+    async def lose() -> Reply:
+        it.transport.connects = False
+        return failure(502)
+
+    it = bench(lose, never)
+    error = await it.failure("POST", deadline=9, retry_unsafe=True)
+
+    assert isinstance(error, DeadlineExceededError)
+    assert (2, True) == (error.attempts, error.may_have_been_applied)
 
 
 @pytest.mark.virtual_time

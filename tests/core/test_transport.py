@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import gzip
 import os
 import random
@@ -13,7 +14,7 @@ import traceback
 import tracemalloc
 import zlib
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import cache
 from pathlib import Path
 from types import FrameType
@@ -220,6 +221,38 @@ async def test_the_pool_has_a_size() -> None:
         await asyncio.gather(*(ask(transport) for _ in range(30)))
 
     assert 3 == server.connections
+
+
+@pytest.mark.parametrize("is_lent", [False, True])
+async def test_a_request_tells_when_it_begins_to_leave(*, is_lent: bool) -> None:
+    """Not as long as it waits for a connection: to cancel it then has sent nothing."""
+
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        arrived.set()
+        await peer.client_goes()
+
+    arrived, left = asyncio.Event(), []
+    async with RawServer(script) as server, AsyncExitStack() as opened:
+        options: dict[str, Any] = {"max_connections": 1}
+        if is_lent:
+            lent = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1))
+            options["http"] = await opened.enter_async_context(lent)
+        transport = await opened.enter_async_context(transport_to(server.url, **options))
+        calls = [
+            asyncio.ensure_future(
+                transport.exchange(
+                    a_request(), KEY, timeout=5.0, on_send=functools.partial(left.append, name)
+                )
+            )
+            for name in ("first", "second")
+        ]
+        await arrived.wait()
+        for call in reversed(calls):
+            call.cancel()
+            await asyncio.wait([call])
+
+    assert ["first"] == left
 
 
 async def test_the_pool_counts_its_connections() -> None:

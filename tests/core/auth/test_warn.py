@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import warnings
 from pathlib import Path
 
 import pytest
@@ -50,14 +49,3 @@ async def test_it_looks_past_coroutines_of_the_package(tmp_path: Path) -> None:
         await auth.sign(REQUEST)
 
     assert [(__file__, _line() - 2)] == [(it.filename, it.lineno) for it in caught]
-
-
-def test_it_ends_at_the_outermost_frame(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where nobody outside of the package calls, as in a thread, there still is a warning."""
-    monkeypatch.setattr("cloudflow_async._core.auth.warn._PACKAGE", "")
-
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        warn_caller("rotate", CredentialWarning)
-
-    assert ["rotate"] == [str(it.message) for it in caught]
