@@ -125,7 +125,6 @@ class OAuth2Auth:
         self._tokens = TokenSource(
             store=MemoryTokenStore() if store is None else store,
             endpoint=self._endpoint,
-            scopes=self._asked,
             clock=clock,
         )
         self._answered: dict[bytes, float] = {}

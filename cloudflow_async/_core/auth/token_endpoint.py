@@ -101,9 +101,9 @@ class TokenEndpoint:
         }
         asked_at = self._clock()
         reply = await self._try(self._request(form))
-        return self._read(reply, asked_at, form, request.scopes, None)
+        return self._read(reply, asked_at, form, requested=request.scopes)
 
-    async def refresh(self, token: Token, scopes: frozenset[str]) -> Token:
+    async def refresh(self, token: Token) -> Token:
         """Get the next access token, with the scopes of the last one.
 
         A request that did not leave is sent up to three times.  One that may have arrived is
@@ -112,7 +112,6 @@ class TokenEndpoint:
 
         Args:
             token: Its scopes and refresh token go on where the answer has none.
-            scopes: What the login asked for.
 
         Raises:
             ReauthenticationRequiredError: There is no refresh token, or it is not accepted.
@@ -127,7 +126,7 @@ class TokenEndpoint:
             "refresh_token": token.refresh_token,
         }
         reply, asked_at = await self._try_again(self._request(form))
-        return self._read(reply, asked_at, form, scopes, token)
+        return self._read(reply, asked_at, form, previous=token)
 
     async def _try_again(self, request: Request) -> tuple[Reply | TransportError, float]:
         tries = arrived = 0
@@ -162,8 +161,9 @@ class TokenEndpoint:
         reply: Reply | TransportError,
         asked_at: float,
         form: Mapping[str, str | Secret],
-        scopes: frozenset[str],
-        previous: Token | None,
+        *,
+        requested: frozenset[str] = frozenset(),
+        previous: Token | None = None,
     ) -> Token:
         if isinstance(reply, TransportError):
             raise TokenRequestError(
@@ -174,7 +174,7 @@ class TokenEndpoint:
         return read_token(
             reply,
             now=asked_at,
-            requested=scopes,
+            requested=requested,
             previous=previous,
             secrets=[value for value in known if isinstance(value, Secret)],
         )

@@ -41,7 +41,7 @@ _HOW = "run `cloudflow login`, or call login() of this OAuth2Auth."
 class Refresher(Protocol):
     """Asks a token endpoint for the next token."""
 
-    async def refresh(self, token: Token, scopes: frozenset[str]) -> Token:
+    async def refresh(self, token: Token) -> Token:
         """Return the next token.
 
         Raises:
@@ -74,7 +74,6 @@ class TokenSource:
     Args:
         store: Where the token is kept, and where others may change it.
         endpoint: Gives the next one.
-        scopes: What the login asked for.
         clock: Returns the Unix time in seconds.
     """
 
@@ -83,12 +82,10 @@ class TokenSource:
         *,
         store: TokenStore,
         endpoint: Refresher,
-        scopes: frozenset[str],
         clock: Callable[[], float],
     ) -> None:
         self._store = store
         self._endpoint = endpoint
-        self._scopes = scopes
         self._clock = clock
         self._flight = SingleFlight(self._obtain, name="refresh of a token")
         self._held: HeldToken | None = None
@@ -197,7 +194,7 @@ class TokenSource:
     async def _refresh(self, old: Token) -> Token:
         answering = self._refused is not None
         try:
-            token = await self._endpoint.refresh(old, self._scopes)
+            token = await self._endpoint.refresh(old)
         except ReauthenticationRequiredError as error:
             why = error.message.removesuffix(" Log in again.")
         else:

@@ -97,7 +97,7 @@ async def redeem(asked: TokenEndpoint) -> Token:
 
 async def refresh(asked: TokenEndpoint) -> Token:
     """Refresh the token."""
-    return await asked.refresh(TOKEN, SCOPES)
+    return await asked.refresh(TOKEN)
 
 
 Ask = Callable[[TokenEndpoint], Any]
@@ -272,7 +272,7 @@ def test_its_attributes_do_not_show_the_secret() -> None:
 async def test_a_token_without_a_refresh_token_is_not_sent() -> None:
     """There is nothing to ask with."""
     with pytest.raises(ReauthenticationRequiredError, match="Log in again"):
-        await endpoint("https://127.0.0.1:1").refresh(Token(access_token="a"), SCOPES)
+        await endpoint("https://127.0.0.1:1").refresh(Token(access_token="a"))
 
 
 @pytest.mark.virtual_time

@@ -59,9 +59,8 @@ class Endpoint:
             scopes=SCOPES,
         )
 
-    async def refresh(self, token: Token, scopes: frozenset[str]) -> Token:
+    async def refresh(self, token: Token) -> Token:
         """Return the next token for the newest refresh token, once."""
-        assert scopes == SCOPES
         assert token.refresh_token is not None
         given = token.refresh_token.reveal()
         self.sent.append(given)
@@ -121,9 +120,7 @@ async def make(endpoint: Endpoint) -> AsyncIterator[Make]:
     made: list[TokenSource] = []
 
     def make(store: TokenStore) -> TokenSource:
-        made.append(
-            TokenSource(store=store, endpoint=endpoint, scopes=SCOPES, clock=endpoint.clock)
-        )
+        made.append(TokenSource(store=store, endpoint=endpoint, clock=endpoint.clock))
         return made[-1]
 
     yield make
@@ -872,7 +869,7 @@ def test_one_loop_after_another() -> None:
     now = 0.0
     endpoint = Endpoint(lambda: now, delay=0.0)
     store = MemoryTokenStore(endpoint.token())
-    source = TokenSource(store=store, endpoint=endpoint, scopes=SCOPES, clock=endpoint.clock)
+    source = TokenSource(store=store, endpoint=endpoint, clock=endpoint.clock)
     found = []
     for _ in range(3):
         now += LIFE
