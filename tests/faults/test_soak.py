@@ -1,4 +1,4 @@
-"""A soak of seconds; that of half an hour is a command: `python -m tests.faults.soak`."""
+"""A soak of twenty seconds; that of half an hour is a command: `python -m tests.faults.soak`."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ import pytest
 
 from .soak import soak
 
-REQUESTS = 1500
+SECONDS = 20.0
+REQUESTS = 25_000
+"""What a fast machine does not need the time for."""
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(90)
+@pytest.mark.timeout(120)
 async def test_nothing_grows_is_lost_or_comes_twice() -> None:
-    """After fifteen hundred requests, a tenth of which went wrong, all is as it was."""
-    figures = await soak(REQUESTS, seconds=60, seed=7, share=0.1, rounds=4)
+    """After thousands of requests, a twentieth of which went wrong, all is as it was."""
+    figures = await soak(REQUESTS, seconds=SECONDS, seed=7, rounds=8)
 
     assert [] == figures.problems
     assert figures.lists > 0
-    assert REQUESTS <= figures.samples[-1].requests
     assert 15 < len(figures.faults)
     assert set(figures.errors) >= {"OutcomeUnknownError", "(given up)"}
