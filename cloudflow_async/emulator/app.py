@@ -19,7 +19,8 @@ from .chance import letters, seeded
 from .clients import ClientBook
 from .connections import Connection, NoAnswer, read_body
 from .dispatch import Dispatcher
-from .faults import Fault, FaultPlan
+from .fault_plan import FaultPlan
+from .faults import Fault
 from .guards import is_own_host, is_own_origin
 from .identities import DEFAULT_ACCOUNT, Identity
 from .inspection import Inspection
@@ -28,8 +29,9 @@ from .keys import KeyRing
 from .ledger import Ledger, RecordedRequest
 from .limits import RateLimiter, Verdict
 from .oauth import AuthorizationServer
+from .pacing import send
 from .problems import Problem, Reply, rate_limited
-from .responses import make_response, response_headers, send_part, spoil
+from .responses import make_response, response_headers, spoil
 from .routes import PREFIX, is_for_authorization_server, is_for_inspection, is_for_techflow
 from .runs import Runs
 from .state import State
@@ -281,15 +283,17 @@ class App:
         if fault.before is not None:
             fault.before(self._emulator)
         reply = self._process(visit) if fault.processes else Reply(status=0)
-        if fault.drop is not None:
-            return NoAnswer()
+        return await send(visit.request, self._spoiled(visit, reply, fault), fault)
+
+    def _spoiled(self, visit: Visit, reply: Reply, fault: Fault) -> web.Response | None:
+        """Return the response that a fault leaves of an answer, or None if there is none."""
+        if not fault.answers:
+            return None
         if fault.status is not None:
             reply = visit.api.failure(fault, visit.request_id)
         response = self._respond(visit, reply)
         spoil(response, fault)
-        if fault.truncate is None:
-            return response
-        return await send_part(visit.request, response, fault.truncate)
+        return response
 
     def _is_forgotten(self, visit: Visit) -> bool:
         """Return whether `reset()` came meanwhile: the request belongs to an earlier life."""

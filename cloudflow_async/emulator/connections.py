@@ -31,6 +31,20 @@ class NoAnswer(web.StreamResponse):
         raise ConnectionResetError(f"{request.method} is left without an answer")
 
 
+class _Collected(asyncio.Transport):
+    """Takes down what would be sent."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.data = bytearray()
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.data += data
+
+    def is_closing(self) -> bool:
+        return False
+
+
 class Connection(web.RequestHandler):
     """One client connection."""
 
@@ -39,11 +53,18 @@ class Connection(web.RequestHandler):
         self._server = server
         self._head_is_due: asyncio.TimerHandle | None = None
         self.number: int = server.next_number()
+        self.gone: asyncio.Event = asyncio.Event()
+        """Set when the connection has ended, by whichever side."""
+
+    @staticmethod
+    def of(request: web.BaseRequest) -> Connection:
+        """Return the connection that a request came by."""
+        return cast(Connection, request.protocol)
 
     @staticmethod
     def number_of(request: web.BaseRequest) -> int:
         """Return the number of the connection that a request came by."""
-        return cast(Connection, request.protocol).number
+        return Connection.of(request).number
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Note the transport, so that stopping can cut it off; one too many is cut off at once."""
@@ -55,8 +76,9 @@ class Connection(web.RequestHandler):
         self._wait_for_head()
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Forget the transport."""
+        """Forget the transport, and tell those who still have something to send."""
         self._server.transports.pop(self, None)
+        self.gone.set()
         self.head_has_arrived()
         super().connection_lost(exc)
 
@@ -79,6 +101,23 @@ class Connection(web.RequestHandler):
 
     def _wait_for_head(self) -> None:
         self._head_is_due = self._loop.call_later(_HEAD_SECONDS, self.force_close)
+
+    async def render(self, request: web.BaseRequest, response: web.Response) -> bytes:
+        """Return what is sent for a response, head and body, without sending it.
+
+        For aiohttp the response has been sent then: given back to it, it is not sent again, and
+        the connection is kept or closed as it says.
+        """
+        # Nothing waits below, unless there is something left to send.
+        await request.writer.drain()
+        collected = _Collected()
+        transport, self.transport = self.transport, collected
+        try:
+            await response.prepare(request)
+            await response.write_eof()
+        finally:
+            self.transport = transport
+        return bytes(collected.data)
 
     async def start(self) -> None:
         """Serve the requests of this connection; note the task, so that stopping can await it."""
@@ -129,7 +168,7 @@ class ConnectionServer(web.Server):
         return Connection(self, loop=self._loop, **self._kwargs)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        cast(Connection, request.protocol).head_has_arrived()
+        Connection.of(request).head_has_arrived()
         return await self._answer(request)
 
     def next_number(self) -> int:

@@ -1,4 +1,4 @@
-"""Faults on order: which requests they hit, and what they do to them."""
+"""What can go wrong with requests and their answers, on order."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Literal
 
 import attrs
 
-from .chance import seeded
 from .problems import Reply, envelope
 
 if TYPE_CHECKING:
@@ -21,6 +20,8 @@ _HTML = """<html>
 <body><center><h1>{status} {reason}</h1></center><hr><center>gateway</center></body>
 </html>
 """
+
+_OF_ANSWERS = "status, truncate, headers, rate_limit_headers"
 
 _REASONS = {429: "Too Many Requests", 502: "Bad Gateway", 503: "Service Unavailable"}
 
@@ -66,7 +67,7 @@ class Fault:
     """Answer with this status instead of processing the request; None: process it."""
 
     processed: bool = False
-    """With `status`: process the request nevertheless, and answer as if it had failed."""
+    """With `status` or `raw`: process the request nevertheless, and answer as if it had failed."""
 
     body: Literal["json", "html", "empty"] | bytes | str = "json"
     """With `status`: the documented error envelope, a gateway's HTML page, nothing, or this.  In
@@ -96,6 +97,27 @@ class Fault:
     truncate: int | None = None
     """Promise the whole body, send only so many of its bytes, and close the connection."""
 
+    stall: Literal["before", "after"] | int | None = None
+    """Say nothing and leave the connection open, before or after the request is processed, or after
+    so many bytes of the body, or of `raw`; until the client goes or the emulator stops.  A shorter
+    body arrives whole, and what is asked next on that connection stays without an answer."""
+
+    reset: bool = False
+    """With `drop`, `truncate` or `raw`: end the connection by a TCP reset, which can overtake what
+    the client has not read yet."""
+
+    raw: bytes | None = None
+    """Send these bytes instead of an HTTP answer, and close the connection: half a head, garbage,
+    two answers at once.  The request is not processed, unless `processed` says so."""
+
+    piece_size: int | None = None
+    """Send the answer, its head included, in pieces of so many bytes; None: at once.  Who lives on
+    the emulator's loop reads them one by one, others may find several at once."""
+
+    bandwidth: float | None = None
+    """Send the answer, its head included, at so many bytes a second of the running loop; without a
+    `piece_size` in 20 pieces a second.  None: as fast as it goes."""
+
     before: Callable[[Emulator], object] | None = None
     """Called just before the request is processed, for instance to insert or delete rows."""
 
@@ -119,7 +141,28 @@ class Fault:
     @property
     def processes(self) -> bool:
         """Whether the request takes its effect on the emulator's state."""
-        return self.drop != "before" and (self.status is None or self.processed)
+        if "before" in (self.drop, self.stall):
+            return False
+        return self.processed or (self.status is None and self.raw is None)
+
+    @property
+    def answers(self) -> bool:
+        """Whether at least the beginning of an HTTP answer is sent."""
+        return not self._is_mute and self.raw is None
+
+    @property
+    def cuts(self) -> bool:
+        """Whether the connection cannot be used after the answer."""
+        return self.truncate is not None or self.stall is not None
+
+    @property
+    def spoils_sending(self) -> bool:
+        """Whether an answer is sent in another way than at once and whole."""
+        return self.cuts or self.piece_size is not None or self.bandwidth is not None
+
+    @property
+    def _is_mute(self) -> bool:
+        return self.drop is not None or isinstance(self.stall, str)
 
     def _error(self, status: int) -> dict[str, object]:
         message = self.message
@@ -133,98 +176,76 @@ class Fault:
         return self.body.encode() if isinstance(self.body, str) else self.body
 
     def _mistakes(self) -> Iterable[tuple[bool, str]]:
+        yield from self._mistaken_targets()
         yield from self._mistaken_numbers()
-        yield from self._mistaken_effects()
+        yield from self._mistaken_answers()
+        yield from self._mistaken_endings()
 
-    def _mistaken_numbers(self) -> Iterable[tuple[bool, str]]:
+    def _mistaken_targets(self) -> Iterable[tuple[bool, str]]:
         yield self.nth is not None and self.nth < 1, "nth counts from 1, the next request"
         yield self.times is not None and self.times < 1, "times must be at least 1, or None for all"
         yield not 0 < self.probability <= 1, "probability must be above 0 and at most 1"
-        finite = math.isfinite(self.delay) and self.delay >= 0
-        yield not finite, "delay must be seconds, 0 or more"
-        yield self.truncate is not None and self.truncate < 0, "truncate must be 0 bytes or more"
-        valid = self.status is None or 200 <= self.status <= 599
-        yield not valid, "status must be between 200 and 599"
         relative = self.route is None or self.route.startswith("/")
         yield not relative, "route must begin with a slash, as in /workflows/{workflow_id}"
 
-    def _mistaken_effects(self) -> Iterable[tuple[bool, str]]:
-        envelope_fields = (self.code, self.message, self.retry_after)
-        in_envelope = any(value is not None for value in envelope_fields)
+    def _mistaken_numbers(self) -> Iterable[tuple[bool, str]]:
+        finite = math.isfinite(self.delay) and self.delay >= 0
+        yield not finite, "delay must be seconds, 0 or more"
+        yield self.truncate is not None and self.truncate < 0, "truncate must be 0 bytes or more"
+        yield not self._can_stall(), "stall must be 'before', 'after' or 0 bytes or more"
+        valid = self.status is None or 200 <= self.status <= 599
+        yield not valid, "status must be between 200 and 599"
+        yield self.piece_size is not None and self.piece_size < 1, "piece_size must be 1 or more"
+        fast = self.bandwidth is None or (math.isfinite(self.bandwidth) and self.bandwidth > 0)
+        yield not fast, "bandwidth must be bytes per second, more than 0"
+
+    def _can_stall(self) -> bool:
+        if isinstance(self.stall, int) and not isinstance(self.stall, bool):
+            return self.stall >= 0
+        return self.stall is None or self.stall in ("before", "after")
+
+    def _mistaken_answers(self) -> Iterable[tuple[bool, str]]:
+        in_envelope = any(item is not None for item in (self.code, self.message, self.retry_after))
         yield self._is_harmless(), "the fault has no effect: give it a status, delay, drop, ..."
-        unused = in_envelope or self.body != "json" or self.processed
         yield (
-            self.status is None and unused,
-            "body, code, message, retry_after and processed need a status to go with",
+            self.status is None and (in_envelope or self.body != "json"),
+            "body, code, message and retry_after need a status to go with",
+        )
+        yield (
+            self.processed and self.status is None and self.raw is None,
+            "processed needs a status or raw bytes to go with",
         )
         yield in_envelope and self.body != "json", "code, message, retry_after need body='json'"
         yield (
             self.status is not None and self.status < 400 and self.body == "json",
             "body='json' is an error: give a status of 400 or more, or the body as bytes or str",
         )
+
+    def _mistaken_endings(self) -> Iterable[tuple[bool, str]]:
         answered = self.status is not None or self.truncate is not None
         altered = bool(self.headers) or not self.rate_limit_headers
+        paced = self.piece_size is not None or self.bandwidth is not None
+        mute = "stall" if self.drop is None else "drop"
         yield (
-            self.drop is not None and (answered or altered),
-            "drop sends no answer: leave out status, truncate, headers and rate_limit_headers",
+            self._is_mute and (answered or altered or paced or self.raw is not None),
+            f"{mute} sends no answer: leave out {_OF_ANSWERS}, raw, piece_size and bandwidth",
+        )
+        yield (
+            self.raw is not None and (answered or altered),
+            f"raw is all that is sent: leave out {_OF_ANSWERS}",
+        )
+        yield (
+            self.stall is not None and (self.drop is not None or self.truncate is not None),
+            "stall leaves the connection open: leave out drop and truncate",
+        )
+        ended = any(end is not None for end in (self.drop, self.truncate, self.raw))
+        yield (
+            self.reset and (self.stall is not None or not ended),
+            "reset is an end of the connection: give it drop, truncate or raw, and no stall",
         )
 
     def _is_harmless(self) -> bool:
-        effects = (self.status, self.drop, self.truncate, self.before)
-        silent = all(effect is None for effect in effects) and not self.delay
-        return silent and not self.headers and self.rate_limit_headers
-
-
-@attrs.define
-class _Injected:
-    """A fault on duty, with the requests that it has seen and hit so far."""
-
-    fault: Fault
-    seen: int = 0
-    hits: int = 0
-
-
-class FaultPlan:
-    """The faults of one emulator, in the order in which they were injected."""
-
-    def __init__(self, seed: int) -> None:
-        self._seed = seed
-        self.clear()
-
-    def clear(self) -> None:
-        """Forget all faults, and begin again at the seed."""
-        self._injected: list[_Injected] = []
-        self._chance = seeded(self._seed, "faults")
-
-    def add(self, fault: Fault) -> None:
-        """Put a fault on duty, after those that are."""
-        self._injected.append(_Injected(fault))
-
-    def choose(self, method: str, paths: Iterable[str | None]) -> Fault | None:
-        """Return the fault that hits this request, and count the hit.
-
-        Args:
-            method: Upper case.
-            paths: The names under which a fault can mean it: template and concrete path.
-        """
-        names = {None, *paths}
-        matching = [one for one in self._injected if _matches(one.fault, method, names)]
-        for one in matching:
-            one.seen += 1
-        for one in matching:
-            if self._fires(one):
-                one.hits += 1
-                return one.fault
-        return None
-
-    def _fires(self, one: _Injected) -> bool:
-        fault = one.fault
-        if fault.times is not None and one.hits >= fault.times:
-            return False
-        if fault.nth is not None and one.seen < fault.nth:
-            return False
-        return fault.probability == 1.0 or self._chance.random() < fault.probability
-
-
-def _matches(fault: Fault, method: str, names: set[str | None]) -> bool:
-    return fault.method in (None, method) and fault.route in names
+        effects = (self.status, self.raw, self.drop, self.stall, self.truncate, self.before)
+        pace = (self.piece_size, self.bandwidth)
+        silent = all(effect is None for effect in effects + pace) and not self.delay
+        return silent and not self.headers and self.rate_limit_headers and not self.reset

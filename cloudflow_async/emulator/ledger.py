@@ -52,7 +52,8 @@ class RecordedRequest:
     """What `X-Request-Id` of the answer says."""
 
     status: int | None = None
-    """Of the answer; None before it is sent, and when the connection was dropped instead."""
+    """Of the answer; None before it is sent, and when a fault sends none: the connection is
+    dropped, left in silence, or gets `raw` bytes."""
 
     rate_limit_remaining: int | None = None
     """What `X-RateLimit-Remaining` says, or would say if TechFlow sent it; None for a request that

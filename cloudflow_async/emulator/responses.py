@@ -1,4 +1,4 @@
-"""Turn a reply into bytes on the wire: headers that every answer carries, and a fault's damage."""
+"""Turn a reply into a response: the headers of every answer, and what a fault does to them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from email.utils import formatdate
 from aiohttp import web
 from multidict import CIMultiDict
 
-from .connections import NoAnswer
 from .faults import Fault
 from .limits import Verdict
 from .problems import Reply
@@ -63,16 +62,3 @@ def spoil(response: web.Response, fault: Fault) -> None:
         headers.popall(name, None)
     for name, value in fault.headers:
         headers.add(name, value)
-
-
-async def send_part(
-    request: web.BaseRequest, response: web.Response, size: int
-) -> web.StreamResponse:
-    """Send the headers and the first bytes of a response; nothing more will follow."""
-    body = response.body if isinstance(response.body, bytes) else b""
-    headers = CIMultiDict(response.headers)
-    headers["Content-Length"] = str(len(body))
-    begun = web.StreamResponse(status=response.status, headers=headers)
-    await begun.prepare(request)
-    await begun.write(body[:size])
-    return NoAnswer()

@@ -1,4 +1,4 @@
-"""Faults: which requests they hit, what they answer, and which make no sense."""
+"""Faults: what they answer, and which make no sense."""
 
 from __future__ import annotations
 
@@ -9,98 +9,6 @@ import attrs
 import pytest
 
 from cloudflow_async.emulator import Fault
-from cloudflow_async.emulator.faults import FaultPlan
-
-LIST = ("/workflows", "/workflows")
-
-
-def hits(plan: FaultPlan, count: int, method: str = "GET") -> list[int | None]:
-    """Return the statuses of the faults that hit so many requests for the list."""
-    chosen = [plan.choose(method, LIST) for _ in range(count)]
-    return [None if fault is None else fault.status for fault in chosen]
-
-
-def plan_of(*faults: Fault, seed: int = 0) -> FaultPlan:
-    """Return a plan with these faults on duty."""
-    plan = FaultPlan(seed)
-    for fault in faults:
-        plan.add(fault)
-    return plan
-
-
-def test_a_fault_hits_the_next_request_once() -> None:
-    """Unless it says otherwise."""
-    assert hits(plan_of(Fault(status=500)), 3) == [500, None, None]
-
-
-def test_a_fault_hits_as_often_as_it_says() -> None:
-    """None means always."""
-    assert hits(plan_of(Fault(status=500, times=2)), 3) == [500, 500, None]
-    assert hits(plan_of(Fault(status=500, times=None)), 3) == [500] * 3
-
-
-def test_a_fault_can_wait_for_the_nth_request() -> None:
-    """Counted from 1; with `times` it goes on from there."""
-    assert hits(plan_of(Fault(status=500, nth=2)), 4) == [None, 500, None, None]
-    assert hits(plan_of(Fault(status=500, nth=2, times=2)), 4) == [None, 500, 500, None]
-
-
-def test_the_first_injected_wins_and_the_others_count_the_request() -> None:
-    """So a script of nth requests can be written down fault by fault."""
-    script = plan_of(Fault(status=500, nth=1), Fault(status=502, nth=2), Fault(status=503, nth=3))
-    rivals = plan_of(Fault(status=500), Fault(status=502, times=2))
-
-    assert hits(script, 4) == [500, 502, 503, None]
-    assert hits(rivals, 4) == [500, 502, 502, None]
-
-
-@pytest.mark.parametrize(
-    ("fault", "hit"),
-    [
-        (Fault(status=500, method="get"), True),
-        (Fault(status=500, method="POST"), False),
-        (Fault(status=500, route="/workflows/{workflow_id}"), True),
-        (Fault(status=500, route="/workflows/wf_1"), True),
-        (Fault(status=500, route="/workflows/wf_2"), False),
-        (Fault(status=500, route="/workflows"), False),
-        (Fault(status=500, method="GET", route="/workflows/wf_1"), True),
-    ],
-)
-def test_a_fault_is_for_a_method_a_template_or_a_path(fault: Fault, hit: bool) -> None:
-    """All that it names must fit."""
-    chosen = plan_of(fault).choose("GET", ("/workflows/{workflow_id}", "/workflows/wf_1"))
-
-    assert hit == (chosen is fault)
-
-
-def test_requests_that_do_not_match_are_not_counted() -> None:
-    """The nth GET, however many POSTs come between."""
-    plan = plan_of(Fault(status=500, method="GET", nth=2))
-
-    assert hits(plan, 1) + hits(plan, 5, "POST") + hits(plan, 1) == [None] * 6 + [500]
-
-
-def test_probable_faults_repeat_with_the_seed() -> None:
-    """The same requests are hit in every run, about as many as the chance says."""
-    fault = Fault(status=500, times=None, probability=0.3)
-    first, same, other = (hits(plan_of(fault, seed=seed), 1000) for seed in (1, 1, 2))
-
-    assert first == same
-    assert first != other
-    assert 250 < first.count(500) < 350
-
-
-def test_clearing_takes_faults_off_and_chance_back_to_the_seed() -> None:
-    """What comes next is as in a new emulator."""
-    fault = Fault(status=500, times=None, probability=0.5)
-    plan = plan_of(fault)
-    before = hits(plan, 50)
-    plan.clear()
-    between = hits(plan, 5)
-    plan.add(fault)
-
-    assert between == [None] * 5
-    assert before == hits(plan, 50)
 
 
 @pytest.mark.parametrize(
@@ -182,13 +90,42 @@ def test_a_fault_can_answer_as_a_gateway_does() -> None:
         ({"delay": 1, "code": "x"}, "need a status"),
         ({"delay": 1, "message": "x"}, "need a status"),
         ({"delay": 1, "retry_after": 1}, "need a status"),
-        ({"delay": 1, "processed": True}, "need a status"),
+        ({"delay": 1, "processed": True}, "needs a status or raw"),
         ({"status": 502, "body": "html", "code": "x"}, "need body='json'"),
         ({"status": 200}, "400 or more"),
         ({"drop": "before", "status": 500}, "drop sends no answer"),
         ({"drop": "after", "truncate": 1}, "drop sends no answer"),
         ({"drop": "after", "headers": {"A": "b"}}, "drop sends no answer"),
         ({"drop": "after", "rate_limit_headers": False}, "drop sends no answer"),
+        ({"drop": "after", "raw": b"x"}, "drop sends no answer"),
+        ({"drop": "after", "piece_size": 1}, "drop sends no answer"),
+        ({"drop": "after", "bandwidth": 1}, "drop sends no answer"),
+        ({"drop": "before", "stall": "before"}, "leaves the connection open"),
+        ({"stall": -1}, "stall must be"),
+        ({"stall": True}, "stall must be"),
+        ({"stall": "later"}, "stall must be"),
+        ({"stall": 1.5}, "stall must be"),
+        ({"stall": "before", "status": 500}, "stall sends no answer"),
+        ({"stall": "after", "truncate": 1}, "stall sends no answer"),
+        ({"stall": "after", "headers": {"A": "b"}}, "stall sends no answer"),
+        ({"stall": "after", "rate_limit_headers": False}, "stall sends no answer"),
+        ({"stall": "after", "raw": b"x"}, "stall sends no answer"),
+        ({"stall": "after", "piece_size": 1}, "stall sends no answer"),
+        ({"stall": "after", "bandwidth": 1}, "stall sends no answer"),
+        ({"stall": 5, "truncate": 1}, "leaves the connection open"),
+        ({"stall": 5, "drop": "after"}, "leaves the connection open"),
+        ({"stall": 5, "reset": True}, "no stall"),
+        ({"reset": True}, "give it drop, truncate or raw"),
+        ({"reset": True, "status": 500, "piece_size": 1}, "give it drop, truncate or raw"),
+        ({"raw": b"x", "status": 500}, "raw is all that is sent"),
+        ({"raw": b"x", "truncate": 1}, "raw is all that is sent"),
+        ({"raw": b"x", "headers": {"A": "b"}}, "raw is all that is sent"),
+        ({"raw": b"x", "rate_limit_headers": False}, "raw is all that is sent"),
+        ({"raw": b"x", "body": "html"}, "need a status"),
+        ({"piece_size": 0}, "piece_size must be"),
+        ({"bandwidth": 0}, "bandwidth must be"),
+        ({"bandwidth": float("inf")}, "bandwidth must be"),
+        ({"bandwidth": float("nan")}, "bandwidth must be"),
     ],
 )
 def test_a_fault_that_cannot_have_been_meant_is_refused(
@@ -208,6 +145,16 @@ def test_a_fault_that_cannot_have_been_meant_is_refused(
         {"truncate": 0},
         {"before": print},
         {"drop": "after", "delay": 1, "before": print},
+        {"piece_size": 1},
+        {"bandwidth": 0.5},
+        {"raw": b""},
+        {"raw": b"x", "processed": True, "stall": 0, "piece_size": 1, "bandwidth": 1},
+        {"raw": b"x", "reset": True},
+        {"stall": 0},
+        {"stall": "before", "delay": 1, "before": print},
+        {"stall": 3, "status": 500, "headers": {"A": "b"}, "piece_size": 1, "bandwidth": 1},
+        {"drop": "before", "reset": True},
+        {"truncate": 3, "reset": True, "piece_size": 1, "bandwidth": 1},
         {"status": 204, "body": "empty", "processed": True, "truncate": 3},
     ],
 )
