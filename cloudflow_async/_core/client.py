@@ -133,7 +133,9 @@ class Client:
     async def close(self) -> None:
         """Close the pool; idempotent.
 
-        Calls that wait end at once with `ClientClosedError`, those on the wire have 5 seconds.
+        Calls that wait end at once with `ClientClosedError`, those on the wire have 5 seconds, as
+        has a renewal of the credential; half a second and one second when the task that closes is
+        being cancelled, as by Ctrl-C.
         A view made by `with_options` closes nothing.
 
         Raises:

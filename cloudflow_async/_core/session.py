@@ -12,6 +12,7 @@ import logging
 import time
 import warnings
 from collections.abc import Mapping
+from typing import NamedTuple
 from urllib.parse import urljoin
 
 import attrs
@@ -42,8 +43,19 @@ from .urls import same_origin_path
 from .wire import read, read_rate_limit
 
 _LOG = log_of()
-_CLOSE_GRACE = 5.0
 _MOST_HOPS = 3
+
+
+class _Grace(NamedTuple):
+    """Seconds that closing leaves to what is under way."""
+
+    calls: float
+    renewal: float
+
+
+_PATIENT = _Grace(5.0, 5.0)
+_HURRIED = _Grace(0.5, 1.0)
+"""For Ctrl-C, after which a program is to be gone within two seconds."""
 
 
 class Session:
@@ -139,7 +151,8 @@ class Session:
     async def close(self) -> None:
         """End waiting calls at once, those on the wire within 5 seconds, and close the pool.
 
-        A renewal of the credential that is under way has 5 seconds too.
+        A renewal of the credential that is under way has 5 seconds too.  When the task that closes
+        is being cancelled, as by Ctrl-C, calls have half a second, and a renewal one.
 
         Calls that are ended so raise `ClientClosedError`, as do all later ones.  A second
         `close` waits for the first and does nothing.  In a forked child, the parent's connections
@@ -155,10 +168,11 @@ class Session:
         if not self._closed and loop is not self._loop:
             self._rebind(loop)
         self._closed = True
+        grace = _grace()
         async with self._closing:
             try:
-                await self._drain(loop)
-                await self._settle()
+                await self._drain(loop, grace.calls)
+                await self._settle(grace.renewal)
             finally:
                 self._interrupt(self._calls)
                 await self._transport.close()
@@ -384,19 +398,19 @@ class Session:
             )
         )
 
-    async def _drain(self, loop: asyncio.AbstractEventLoop) -> None:
+    async def _drain(self, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
         self._interrupt({call for call in self._calls if not call.on_wire})
         if self._calls:
             self._idle = loop.create_future()
-            await asyncio.wait([self._idle], timeout=_CLOSE_GRACE)
+            await asyncio.wait([self._idle], timeout=seconds)
 
-    async def _settle(self) -> None:
+    async def _settle(self, seconds: float) -> None:
         # A rotated refresh token whose answer nobody takes is a login that is lost.
         settled = getattr(self._auth, "settled", None)
         if settled is None:
             return
         with contextlib.suppress(TimeoutError, CloudFlowError):
-            async with asyncio.timeout(_CLOSE_GRACE):
+            async with asyncio.timeout(seconds):
                 await settled()
 
     def _interrupt(self, calls: set[Call]) -> None:
@@ -415,3 +429,8 @@ class Session:
             self._date = None
         self._loop = loop
         self._forks = forks.count()
+
+
+def _grace() -> _Grace:
+    task = asyncio.current_task()
+    return _HURRIED if task is not None and task.cancelling() else _PATIENT

@@ -932,6 +932,32 @@ async def test_a_deadline_in_the_middle_of_closing_is_a_deadline() -> None:
 
 
 @pytest.mark.virtual_time
+async def test_closing_hurries_when_it_is_a_cancellation_that_closes() -> None:
+    """As after Ctrl-C: calls have half a second, a renewal one more, and the cancellation stays."""
+    it = bench(never, auth=_SettlingAuth())
+    call = await begin(it, method="POST")
+
+    async def work() -> None:
+        try:
+            await asyncio.sleep(9)
+        finally:
+            await it.session.close()
+
+    working = asyncio.ensure_future(work())
+    await asyncio.sleep(0)
+    begun = asyncio.get_running_loop().time()
+    working.cancel()
+    await asyncio.wait([working])
+    took = asyncio.get_running_loop().time() - begun
+    with pytest.raises(ClientClosedError) as caught:
+        await call
+
+    assert 1.5 == pytest.approx(took)
+    assert (1, True) == (caught.value.attempts, caught.value.may_have_been_applied)
+    assert (True, 1) == (working.cancelled(), it.transport.closed)
+
+
+@pytest.mark.virtual_time
 async def test_closing_can_be_cancelled() -> None:
     """Then it does not wait any longer, but closes all the same."""
     it = bench(never)

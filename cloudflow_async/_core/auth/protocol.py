@@ -30,7 +30,8 @@ class Auth(Protocol):
     A credential that knows what it is allowed to do says so in a property ``scopes``, a set of
     str, or None while it does not know; calls that need another scope are then not sent.  One that
     renews itself in the background may have a coroutine method ``settled``, which returns when no
-    renewal is under way; the client awaits it when it is closed, for 5 seconds at most.
+    renewal is under way; the client awaits it when it is closed, for 5 seconds at most, and for
+    one when it is closed by a cancellation.
     """
 
     async def sign(self, request: Request) -> Mapping[str, str]:
