@@ -23,6 +23,7 @@ from cloudflow_async._core.errors import (
 )
 from cloudflow_async._core.page import Page
 from cloudflow_async._core.paging import Pages
+from tests.faults.rows import FaultyList, read_in_memory
 
 
 @attrs.frozen
@@ -597,22 +598,11 @@ async def test_collecting_waits_for_what_cleans_up() -> None:
 
 @pytest.mark.parametrize("seed", range(5))
 async def test_many_faults_lose_no_row(seed: int) -> None:
-    """20 % failing pages, any window: each row comes exactly once."""
-    chance = random.Random(seed)
-    source = a_source(5000, delay=0.0)
-    for offset in range(0, 5000, 100):
-        source.errors[offset] = [ServerError("x") for _ in range(chance.choice([0, 0, 0, 0, 1, 2]))]
-    start = 0
-    rows: list[int] = []
-    for _ in range(100):
-        pages = source.pages(start=start, prefetch=chance.randint(0, 6))
-        try:
-            await read_into(rows, pages)
-            break
-        except ServerError as error:
-            start = error.resume_at or 0
+    """20 % failing pages, any window: each row comes exactly once, and in order."""
+    found = await read_in_memory(FaultyList(5000), seed)
 
-    assert list(range(5000)) == rows
+    assert found.expected == found.seen
+    assert found.errors
 
 
 def contradiction(**changes: Any) -> Callable[[Page[Row]], Page[Row]]:

@@ -13,9 +13,8 @@ import aiohttp
 import pytest
 
 from cloudflow_async.emulator import Emulator, Fault
-from cloudflow_async.emulator.state import Webhook
 from tests.emulator.conftest import Api, Clock, until
-from tests.emulator.receiver import Receiver
+from tests.lifecycle.cycles import LONGEST, repeat, with_deliveries, with_request
 
 
 def open_files() -> int:
@@ -160,45 +159,19 @@ async def test_an_answer_that_nobody_reads_does_not_hold_up_the_end() -> None:
 @pytest.mark.slow
 async def test_starting_and_stopping_leaks_nothing() -> None:
     """A hundred times, with a request each."""
+    found = await repeat(with_request, 100)
 
-    async def once() -> None:
-        async with Emulator() as emulator, aiohttp.ClientSession() as session:
-            await session.get(emulator.base_url)
-
-    await once()
-    before = open_files()
-    for _ in range(100):
-        await once()
-
-    assert open_files() == before
+    assert found.before == found.after
+    assert found.longest <= LONGEST
 
 
 @pytest.mark.slow
 async def test_starting_and_stopping_with_deliveries_leaks_nothing() -> None:
     """Fifty times, with one that was made, one that is on its way and one that comes later."""
+    found = await repeat(with_deliveries, 50)
 
-    async def never(_request: object) -> None:
-        await asyncio.sleep(3600)
-
-    async def once() -> None:
-        async with Receiver(204, 500, never) as receiver, Emulator() as emulator:
-            state = emulator._app.state
-            state.webhooks["hook_1"] = Webhook(
-                id="hook_1", url=receiver.url, events=(), secret=None, created_at=0
-            )
-            for number in range(1, 4):
-                emulator.emit("test", {})
-                await until(lambda number=number: len(receiver.received) == number)
-
-    await once()
-    before, tasks = open_files(), len(asyncio.all_tasks())
-    begun = time.monotonic()
-    for _ in range(50):
-        await once()
-
-    assert open_files() == before
-    assert len(asyncio.all_tasks()) == tasks
-    assert time.monotonic() - begun < 50 * 2
+    assert found.before == found.after
+    assert found.longest <= LONGEST
 
 
 async def test_where_webhooks_may_go_is_checked_at_construction() -> None:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import functools
 import gzip
 import json
-import zlib
 from collections.abc import Callable
 from typing import Any, Final
 
+from .bombs import BOMBS, bomb_answer
 from .connections import EVIL
 from .fault import Fault, final, fine, lost, row
 from .server import (
+    CHUNKED,
     Answer,
     Way,
     answering,
     bytewise,
+    chunk,
     dripping,
     endlessly,
     saying,
@@ -23,7 +24,6 @@ from .server import (
 )
 
 _BAD_REQUEST = "400/0"
-_CHUNKED = b"Transfer-Encoding: chunked"
 _MIB = 1024 * 1024
 
 
@@ -36,13 +36,9 @@ def _length(change: Callable[[int], bytes]) -> Way:
     return saying(lambda good: good.head(b"Content-Length: " + change(len(good.body))) + good.body)
 
 
-def _chunk(body: bytes) -> bytes:
-    return b"%x\r\n%s\r\n" % (len(body), body)
-
-
 def _one_chunk(size: bytes) -> Way:
     """Return the way to answer in one chunk of which this is told to be the size."""
-    return _framed(_CHUNKED, body=lambda body: size + b"\r\n" + body + b"\r\n0\r\n\r\n")
+    return _framed(CHUNKED, body=lambda body: size + b"\r\n" + body + b"\r\n0\r\n\r\n")
 
 
 def _encoded(encoding: bytes, encode: Callable[[bytes], bytes]) -> Way:
@@ -64,12 +60,8 @@ def _with_bad_sum(body: bytes) -> bytes:
     return bytes(data)
 
 
-@functools.cache
-def bomb(size: int = 1024) -> bytes:
-    """Return a gzip stream that becomes so many MiB of spaces."""
-    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
-    block = packer.compress(b" " * _MIB) + packer.flush(zlib.Z_FULL_FLUSH)
-    return b"\x1f\x8b\x08\0\0\0\0\0\0\xff" + block * size
+def _exploding(encoding: str, chunked: bool) -> Way:
+    return saying(lambda _: bomb_answer(encoding, chunked=chunked))
 
 
 def _damaged(hook: str = _BAD_REQUEST) -> dict[str, str]:
@@ -87,13 +79,13 @@ _FRAMING = (
     Fault(
         id="b2",
         words="chunks without an end",
-        ways=(_framed(_CHUNKED, body=_chunk),),
+        ways=(_framed(CHUNKED, body=chunk),),
         cells=lost(hook="-/0"),
     ),
     Fault(
         id="b3",
         words="a chunk that is cut",
-        ways=(_framed(_CHUNKED, body=lambda body: _chunk(body)[:-9]),),
+        ways=(_framed(CHUNKED, body=lambda body: chunk(body)[:-9]),),
         cells=lost(hook="-/0"),
     ),
     Fault(
@@ -130,9 +122,7 @@ _FRAMING = (
         id="b9",
         words="a length, and chunks",
         ways=(
-            saying(
-                lambda good: good.head(good.length, _CHUNKED) + _chunk(good.body) + b"0\r\n\r\n"
-            ),
+            saying(lambda good: good.head(good.length, CHUNKED) + chunk(good.body) + b"0\r\n\r\n"),
         ),
         cells=lost(hook="400/0, 408/0"),
     ),
@@ -177,8 +167,8 @@ _FRAMING = (
     ),
     Fault(
         id="b15",
-        words="a bomb: 1 GiB of spaces in 1 MB of gzip",
-        ways=(_encoded(b"gzip", lambda body: bomb()),),
+        words="a bomb: 1 GiB of spaces in 1 MB of gzip or deflate",
+        ways=tuple(_exploding(*each) for each in BOMBS),
         options={"max_response_bytes": _MIB},
         cells=final("ResponseTooLargeError", hook="415/0"),
     ),
@@ -187,7 +177,7 @@ _FRAMING = (
         words="a body without end",
         ways=(
             endlessly(b"HTTP/1.1 200 OK\r\n\r\n", b" " * 65536),
-            endlessly(b"HTTP/1.1 200 OK\r\n" + _CHUNKED + b"\r\n\r\n", _chunk(b" " * 65536)),
+            endlessly(b"HTTP/1.1 200 OK\r\n" + CHUNKED + b"\r\n\r\n", chunk(b" " * 65536)),
         ),
         options={"max_response_bytes": _MIB},
         cells=final("ResponseTooLargeError", hook="413/0"),

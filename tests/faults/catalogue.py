@@ -12,7 +12,7 @@ An outcome is a text, so that tables and tests show the same:
                     says that it may have been applied
     x               it stops, and nothing stays behind
     n/a             it makes no sense there
-    left out: why   it is not tried
+    n/a: why        the same, where that is not plain
 
 Of a delivery to a receiver, the outcome is the status that is answered (``-``: none) and how
 often the handler was called: ``400/0``.

@@ -7,11 +7,9 @@ import contextlib
 import errno
 import itertools
 import logging
-import os
-import resource
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 from unittest import mock
@@ -23,14 +21,14 @@ from cloudflow_async import CloudFlowError
 from cloudflow_async._core.auth.file_store import FileTokenStore
 from cloudflow_async._core.errors import ClientClosedError, TransportError, WrongLoopError
 
+from . import handling, programs
 from .checks import nothing_kept, nothing_left, shows_no_secret
-from .fault import LEFT_OUT, Cell, Fault, row, same
-from .hooks import cancel as cancel_handler
+from .descriptors import few_descriptors
+from .fault import Cell, Fault, row, same
 from .operations import EXPIRED, RETRY, Tok, Trial, trial
 from .server import Way, answering, then_stalling
 from .trying import Ending, ended
 
-_IN_LIFECYCLE = f"{LEFT_OUT}tests/lifecycle holds it"
 _MOST_TURNS = 500
 
 
@@ -151,9 +149,9 @@ async def _run_out_of_descriptors(cell: Cell) -> str:
             await _drain_pool(it)
         it.server.heal()
         it.server.closing = True
-        with no_descriptors():
+        with few_descriptors():
             ending = await _failure(it)
-        with no_descriptors() as restore:
+        with few_descriptors() as restore:
             asyncio.get_running_loop().call_later(0.001, restore.close)
             await it.again()
     assert isinstance(it, Tok) or ending.sends == 3
@@ -178,18 +176,6 @@ async def _drain_pool(it: Trial) -> None:
     it.server.closing = True
     await it.client.workflows.get("wf_8x7k2m9p")
     await asyncio.sleep(0.01)
-
-
-@contextlib.contextmanager
-def no_descriptors() -> Iterator[contextlib.ExitStack]:
-    """Let nothing be opened, until the block ends or what it gives is closed."""
-    free = os.dup(0)
-    os.close(free)
-    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.ExitStack() as restore:
-        restore.callback(resource.setrlimit, resource.RLIMIT_NOFILE, limits)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (free, limits[1]))
-        yield restore
 
 
 def _full(path: Path) -> contextlib.AbstractContextManager[object]:
@@ -264,19 +250,31 @@ FAULTS: Final[tuple[Fault, ...]] = (
         id="x1",
         words="the caller is cancelled, at each turn of the loop",
         play=_cancel_everywhere,
-        hook=cancel_handler,
+        plays={"HOOK": handling.cancel},
         cells=row("x", "x", "x", "x", "x/1"),
     ),
     Fault(
         id="x2",
         words="asyncio.timeout around the call",
         play=_time_out,
-        cells=row("x", "x", "x", "x", f"{LEFT_OUT}to a handler it is a cancellation"),
+        plays={"HOOK": handling.time_out},
+        cells=row("x", "x", "x", "x", "500/1, 504/1"),
     ),
-    Fault(id="x3", words="SIGINT", cells=same(_IN_LIFECYCLE, hook=_IN_LIFECYCLE)),
+    Fault(
+        id="x3",
+        words="SIGINT",
+        play=programs.interrupted,
+        plays={"HOOK": programs.interrupted},
+        cells=row("x", "x", "x", "x", "x/1"),
+    ),
     _setting_clocks(3600.0),
     _setting_clocks(-3600.0),
-    Fault(id="x6", words="the process is forked", cells=same(_IN_LIFECYCLE)),
+    Fault(
+        id="x6",
+        words="the process is forked",
+        play=programs.forked,
+        cells=same("E ForkedClientError"),
+    ),
     Fault(
         id="x7",
         words="used on another event loop",
@@ -293,11 +291,8 @@ FAULTS: Final[tuple[Fault, ...]] = (
         id="x9",
         words="no descriptor is free",
         play=_run_out_of_descriptors,
-        cells=same(
-            "R TransportError",
-            tok="R TokenRequestError",
-            hook=f"{LEFT_OUT}the server that runs the receiver accepts connections",
-        ),
+        plays={"HOOK": handling.run_out_of_descriptors},
+        cells=same("R TransportError", tok="R TokenRequestError", hook="204/1"),
     ),
     Fault(
         id="x10",

@@ -13,7 +13,7 @@ from .server import Way
 OPERATIONS: Final = ("GET", "POST", "TOK", "PAGE", "HOOK")
 
 NA: Final = "n/a"
-LEFT_OUT: Final = "left out: "
+"""Of a cell without a meaning; where that is not plain, with a colon and the reason."""
 
 Play: TypeAlias = Callable[["Cell"], Awaitable[str]]
 """Tries a cell, and returns the outcome."""
@@ -47,10 +47,10 @@ class Fault:
 
     prepare: Callable[[Trial], None] | None = None
     play: Play | None = None
-    """How it is tried where no way of the server's does it."""
+    """How requests are tried where no way of the server's does it."""
 
-    hook: Play | None = None
-    """The same, on a delivery."""
+    plays: Mapping[str, Play] = attrs.field(factory=dict)
+    """How operations are tried that need something else, by their name."""
 
 
 @attrs.frozen
@@ -71,11 +71,14 @@ class Cell:
         return self.fault.cells[self.operation]
 
     @property
-    def kind(self) -> Literal["tested", "n/a", "left out"]:
+    def kind(self) -> Literal["tested", "n/a"]:
         """What becomes of it."""
-        if self.promised == NA:
-            return "n/a"
-        return "left out" if self.promised.startswith(LEFT_OUT) else "tested"
+        return "n/a" if self.promised.startswith(NA) else "tested"
+
+    @property
+    def reason(self) -> str:
+        """Why it has no meaning, where that is told."""
+        return self.promised.removeprefix(NA).removeprefix(": ") if self.kind == "n/a" else ""
 
     @property
     def is_tested(self) -> bool:

@@ -27,9 +27,10 @@ from cloudflow_async.web import WebhookApp, webhook_handler
 from tests.asgi_server import serving
 from tests.deliveries import SECRET, SignedDelivery, delivery, signed
 
-from .bodies import bomb
+from .bombs import bomb
 from .checks import nothing_kept
 from .fault import Cell
+from .server import CHUNKED, chunk
 
 _LINGERING = 12.0
 """Seconds for which aiohttp reads on when a body was not read to its end."""
@@ -59,7 +60,8 @@ Start: TypeAlias = Callable[[WebhookRouter], "contextlib.AbstractAsyncContextMan
 
 
 @contextlib.asynccontextmanager
-async def _on_aiohttp(router: WebhookRouter) -> AsyncIterator[int]:
+async def on_aiohttp(router: WebhookRouter) -> AsyncIterator[int]:
+    """Receive behind aiohttp.web; gives the port."""
     app = web.Application()
     app.router.add_route("*", "/hooks", webhook_handler(router))
     quiet = logging.getLogger("tests.faults.receiver")
@@ -67,9 +69,11 @@ async def _on_aiohttp(router: WebhookRouter) -> AsyncIterator[int]:
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, logger=quiet)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield runner.addresses[0][1]
-    await asyncio.sleep(_LINGERING)
-    await runner.cleanup()
+    try:
+        yield runner.addresses[0][1]
+        await asyncio.sleep(_LINGERING)
+    finally:
+        await runner.cleanup()
 
 
 @contextlib.asynccontextmanager
@@ -78,37 +82,15 @@ async def _on_uvicorn(router: WebhookRouter) -> AsyncIterator[int]:
         yield int(url.rpartition(":")[2])
 
 
-_SERVERS: Final[tuple[Start, ...]] = (_on_aiohttp, _on_uvicorn)
+SERVERS: Final[tuple[Start, ...]] = (on_aiohttp, _on_uvicorn)
+"""Each receives with a router, and gives the port."""
 
 
 async def play(cell: Cell) -> str:
     """Deliver in all ways to both receivers, and return the outcomes that differ."""
     ways = HOOKS[cell.fault.id]
-    found = [await _outcome(start, hook) for start, hook in itertools.product(_SERVERS, ways)]
+    found = [await _outcome(start, hook) for start, hook in itertools.product(SERVERS, ways)]
     return ", ".join(dict.fromkeys(found))
-
-
-async def cancel(cell: Cell) -> str:
-    """A handler that is cancelled gives the delivery back: the next one is handled."""
-    router, begun = WebhookRouter(SECRET), asyncio.Event()
-    events: list[WebhookEvent] = []
-
-    @router.on("*")
-    async def work(event: WebhookEvent) -> None:
-        events.append(event)
-        begun.set()
-        await asyncio.sleep(len(events) == 1)
-
-    async with nothing_kept():
-        sent = delivery()
-        task = asyncio.create_task(router.handle(sent.body, sent.headers))
-        await begun.wait()
-        task.cancel()
-        await asyncio.wait([task])
-
-        assert task.cancelled()
-        assert 204 == await router.handle(sent.body, sent.headers)
-    return f"x/{len(events) - 1}"
 
 
 async def _outcome(start: Start, hook: Hook) -> str:
@@ -120,16 +102,16 @@ async def _outcome(start: Start, hook: Hook) -> str:
         events.append(event)
 
     async with nothing_kept(), start(router) as port:
-        status = await _deliver(port, hook)
+        status = await deliver(port, hook)
         calls = len(events)
         good = delivery(id="msg_next", signed_at=hook.clock())
 
-        assert "204" == await _deliver(port, Hook(parts=plainly, sent=lambda: good))
+        assert "204" == await deliver(port, Hook(parts=plainly, sent=lambda: good))
         assert calls + 1 == len(events)
     return f"{status}/{calls}"
 
 
-async def _deliver(port: int, hook: Hook) -> str:
+async def deliver(port: int, hook: Hook) -> str:
     """Send a delivery, and return the status of the answer; ``-`` when there was none."""
     status = await _deliver_once(port, hook)
     if hook.end != "again":
@@ -218,16 +200,9 @@ def _length(change: Callable[[int], bytes]) -> Hook:
     )
 
 
-_CHUNKED = b"Transfer-Encoding: chunked"
-
-
-def _chunk(body: bytes) -> bytes:
-    return b"%x\r\n%s\r\n" % (len(body), body)
-
-
 def _chunked(change: Callable[[bytes], bytes], *, end: Any = "wait") -> Hook:
     return Hook(
-        parts=lambda sent: (request(sent, length=_CHUNKED, body=change(sent.body)),), end=end
+        parts=lambda sent: (request(sent, length=CHUNKED, body=change(sent.body)),), end=end
     )
 
 
@@ -280,8 +255,8 @@ def _endless_headers(sent: SignedDelivery) -> Iterable[bytes]:
 
 
 def _endless_body(sent: SignedDelivery) -> Iterable[bytes]:
-    yield request(sent, length=_CHUNKED, body=b"")
-    yield from [_chunk(b" " * 65536)] * 20
+    yield request(sent, length=CHUNKED, body=b"")
+    yield from [chunk(b" " * 65536)] * 20
 
 
 def _spoilt_sum(body: bytes) -> bytes:
@@ -326,14 +301,14 @@ HOOKS: Final[dict[str, tuple[Hook, ...]]] = {
     "h20": (_line(b"\r\n".join([b"X-A: b"] * 1000)),),
     "h21": (Hook(parts=_endless_headers),),
     "b1": (Hook(parts=lambda sent: (request(sent)[:-9],), end="close"),),
-    "b2": (_chunked(_chunk, end="close"),),
-    "b3": (_chunked(lambda body: _chunk(body)[:-9], end="close"),),
+    "b2": (_chunked(chunk, end="close"),),
+    "b3": (_chunked(lambda body: chunk(body)[:-9], end="close"),),
     "b4": (_encoded(b"gzip", lambda body: gzip.compress(body)[:-20]),),
     "b5": (_encoded(b"gzip", _spoilt_sum),),
     "b6": (Hook(parts=lambda sent: (request(sent) + b"garbage\r\n\r\n",)),),
     "b7": (Hook(parts=lambda sent: (request(sent) + request(sent),)),),
     "b8": (_line(b"Content-Length: 7"),),
-    "b9": (_line(_CHUNKED),),
+    "b9": (_line(CHUNKED),),
     "b10": (
         _length(lambda size: b"-1"),
         _length(lambda size: b"+%d" % size),
@@ -343,7 +318,7 @@ HOOKS: Final[dict[str, tuple[Hook, ...]]] = {
     "b12": (_encoded(b"gzip", lambda body: body),),
     "b13": (_encoded(b"gzip, gzip", lambda body: body), _encoded(b"rot13", lambda body: body)),
     "b14": (_encoded(b"br", lambda body: body), _encoded(b"zstd", lambda body: body)),
-    "b15": (_encoded(b"gzip", lambda body: bomb(8)),),
+    "b15": (_encoded(b"gzip", lambda body: bomb()),),
     "b16": (Hook(parts=_endless_body),),
     "b17": (Hook(parts=lambda sent: (_head_of(sent), *_pieces(sent.body)), pause=0.05),),
     "b18": (Hook(parts=lambda sent: (_head_of(sent),)),),

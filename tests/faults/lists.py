@@ -175,6 +175,27 @@ async def _fail(way: Way) -> str:
     return f"E {ending.name}"
 
 
+async def _misplace(cell: Cell) -> str:
+    """The first page of a list, which is all that awaiting it gives, is from elsewhere."""
+    async with nothing_kept(), trial(cell.operation) as it:
+        it.server.always(_about(offset=99))
+        async with nothing_left(it.client):
+            ending = await ended(it, _first_page(it))
+        error = ending.error
+        assert error is not None
+        shows_no_secret(error)
+        assert (1, 1, 0) == (ending.sends, error.attempts, error.resume_at)
+        it.server.heal()
+        await _first_page(it)
+    return f"{'U' if error.may_have_been_applied else 'E'} {ending.name}"
+
+
+async def _first_page(it: Trial) -> None:
+    page = await it.client.workflows.list(page_size=PAGE_SIZE)
+
+    assert _ALL[:PAGE_SIZE] == [each.id for each in page]
+
+
 async def _misjudge(cell: Cell) -> str:
     shrinking = await _reading(_shrink)(cell)
     return f"{shrinking}, {await _fail(_about(total=-1))}"
@@ -210,9 +231,10 @@ FAULTS: Final[tuple[Fault, ...]] = (
         id="m2",
         words="a page from another offset",
         ways=(_about(offset=99),),
+        plays={"GET": _misplace},
         cells=row(
-            "left out: only pages have offsets",
-            "left out: only pages have offsets",
+            "E PaginationError",
+            f"{NA}: nothing that is created or changed has an offset",
             NA,
             "E PaginationError",
         ),

@@ -10,6 +10,7 @@ import asyncio
 import functools
 import json
 import ssl
+import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -43,8 +44,23 @@ RETRY: Final = RetryPolicy(base=0.005)
 CALLERS: Final = 3
 """Who wait for one refresh of a token."""
 
+LIFE: Final = 3600.0
+"""Seconds for which a token lives."""
+
 ROWS: Final = 8
 PAGE_SIZE: Final = 3
+
+
+@attrs.define
+class Clock:
+    """The clock by which a token expires."""
+
+    ahead: float = 0.0
+    """Seconds."""
+
+    def __call__(self) -> float:
+        """Return the Unix time."""
+        return time.time() + self.ahead
 
 
 @attrs.define(kw_only=True)
@@ -59,6 +75,9 @@ class Trial(ABC):
     healthy: FaultServer
     """Another server, the API's where tokens are tried."""
 
+    clock: Clock = attrs.field(factory=Clock)
+    """The client's."""
+
     name: ClassVar[str]
     most: ClassVar[int] = 3
     """Attempts of what is retried."""
@@ -69,6 +88,10 @@ class Trial(ABC):
     @abstractmethod
     async def call(self) -> None:
         """Make the call; returns only if it succeeded as it should."""
+
+    async def use(self) -> None:
+        """Make a call that goes well, before one that does the same once more."""
+        await self.call()
 
     async def prepare(self) -> None:  # noqa: B027 - most have nothing to do
         """Do what comes before the attempt that goes wrong."""
@@ -132,6 +155,11 @@ class Tok(Trial):
             assert 1 == len({(type(error), str(error)) for error in errors})
             raise errors[0]
 
+    async def use(self) -> None:
+        """Refresh the token, and let the new one expire."""
+        await self.call()
+        self.clock.ahead += LIFE
+
     async def again(self) -> None:
         """Call once more, after the second in which a token endpoint that failed is spared."""
         await asyncio.sleep(1.1)
@@ -157,6 +185,9 @@ class Page(Trial):
     def attempts(self) -> int:
         """Those of the pages after the first."""
         return self.client.statistics().requests - self._before
+
+    async def use(self) -> None:
+        """Do nothing: the page that goes wrong is not the first."""
 
     async def prepare(self) -> None:
         """Read the first page."""
@@ -222,7 +253,7 @@ def _token(access_token: str) -> bytes:
     answer = {
         "access_token": access_token,
         "token_type": "Bearer",
-        "expires_in": 3600,
+        "expires_in": int(LIFE),
         "refresh_token": canaries.NEXT_REFRESH_TOKEN,
     }
     return json.dumps(answer).encode()
@@ -258,22 +289,47 @@ async def trial(
         **options: Of the client.
     """
     kind = OPERATIONS[name]
-    chosen = {"timeout": TIMEOUT, "deadline": DEADLINE, "retry": RETRY, **options}
-    ssl_context = trusting() if tls else None
+    options["ssl_context"] = trusting() if tls else None
     serving = good() if tls else None
     async with FaultServer(api, tls=serving, host=host) as server, FaultServer(api) as healthy:
+        clock = Clock()
         if kind is Tok:
             server.api = _token_api(server)
-            signing: Auth = _login(server, chosen["timeout"], ssl_context, store)
-            base_url = healthy.base_url
-        else:
-            signing = ApiKeyAuth(canaries.API_KEY) if auth is None else auth()
-            if store is not None:
-                signing = _login(healthy, chosen["timeout"], None, store)
-            base_url = server.base_url
-        client = CloudFlow(auth=signing, base_url=base_url, ssl_context=ssl_context, **chosen)
-        async with client:
-            yield kind(server=server, client=client, healthy=healthy)
+        elif store is not None:
+            auth = functools.partial(_login, healthy.base_url, store=store, clock=clock)
+        urls = server.base_url, healthy.base_url
+        async with client_of(name, *urls, auth=auth, store=store, clock=clock, **options) as client:
+            yield kind(server=server, client=client, healthy=healthy, clock=clock)
+
+
+def client_of(
+    name: str,
+    url: str,
+    healthy_url: str,
+    *,
+    auth: Callable[[], Auth] | None = None,
+    store: TokenStore | None = None,
+    clock: Callable[[], float] = time.time,
+    **options: Any,
+) -> CloudFlow:
+    """Return the client of an operation.
+
+    Args:
+        name: GET, POST, TOK or PAGE.
+        url: Of the server that is tried: the API's, or of the token endpoint.
+        healthy_url: Of the API where tokens are tried.
+        auth: Makes what it signs with; None: a key, or the login that is tried.
+        store: Where the login is kept.
+        clock: That of the login.
+        **options: Of the client.
+    """
+    chosen = {"timeout": TIMEOUT, "deadline": DEADLINE, "retry": RETRY, **options}
+    if OPERATIONS[name] is Tok:
+        tls = {"timeout": chosen["timeout"], "ssl_context": chosen.get("ssl_context")}
+        signing: Auth = _login(url, store=store, clock=clock, **tls)
+        return CloudFlow(auth=signing, base_url=healthy_url, **chosen)
+    signing = ApiKeyAuth(canaries.API_KEY) if auth is None else auth()
+    return CloudFlow(auth=signing, base_url=url, **chosen)
 
 
 EXPIRED: Final = Token(
@@ -283,17 +339,20 @@ EXPIRED: Final = Token(
 
 
 def _login(
-    server: FaultServer,
-    timeout: float,
-    ssl_context: ssl.SSLContext | None,
+    url: str,
+    *,
     store: TokenStore | None,
+    clock: Callable[[], float],
+    timeout: float = TIMEOUT,
+    ssl_context: ssl.SSLContext | None = None,
 ) -> OAuth2Auth:
     return OAuth2Auth(
         "app",
         client_secret=canaries.CLIENT_SECRET,
         store=MemoryTokenStore(EXPIRED) if store is None else store,
         authorize_url="https://127.0.0.1/authorize",
-        token_url=f"{server.base_url}/token",
+        token_url=f"{url}/token",
         timeout=timeout,
         ssl_context=ssl_context,
+        clock=clock,
     )

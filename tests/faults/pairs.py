@@ -90,7 +90,9 @@ def _usable(operation: str) -> list[One]:
 
 def _is_usable(fault: Fault, operation: str) -> bool:
     # What needs a server or a client of its own, or leaves it in another state, stands alone.
-    if fault.options or fault.prepare or fault.is_reused or fault.is_lax or fault.play:
+    if fault.options or fault.prepare or fault.is_reused or fault.is_lax:
+        return False
+    if fault.play or operation in fault.plays:
         return False
     promised = fault.cells[operation]
     spends = operation == "TOK" and any(way.spends for way in fault.ways)

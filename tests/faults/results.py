@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from .catalogue import FAULTS, cells, count
-from .fault import LEFT_OUT, OPERATIONS, Cell, Fault
+from .fault import OPERATIONS, Cell, Fault
 
 TABLE: Final = Path(__file__).parents[1] / "FAULTS.md"
 """Where the table is."""
@@ -29,10 +29,10 @@ _LEGEND: Final = """\
 # What happens when...
 
 Each cell is the outcome of a test (`tests/faults/test_matrix.py`, by the name `fault-operation`),
-written by `python -m tests.faults.table` from a run of it.  Every one of them also makes sure that
-the server saw as many attempts as the client counted, that the call ended within its deadline,
-that no place in the pool or in the line, no task and no file descriptor is left, that the next
-call succeeds, and that the error shows no secret.
+written by `python -m tests.faults.table` from a run of it.  Each also makes sure, where it makes
+sense, that the server saw as many attempts as the client counted, that the call ended within its
+deadline, that no place in the pool or in the line, no task and no file descriptor is left, that
+the next call succeeds, and that the error shows no secret.
 
 GET reads a workflow; PUT and DELETE are sent again as it is.  POST creates one; PATCH is the same.
 TOK refreshes a token of OAuth 2.0 for which three callers wait.  PAGE goes on to the second page of
@@ -49,7 +49,7 @@ HOOK is the same fault in a delivery to our receiver, behind aiohttp.web and beh
 | `U Error` | sent once; this, or `OutcomeUnknownError` of it: it may have been applied |
 | `x` | it stops, and leaves nothing |
 | `400/0` | the status answered to a delivery (`-`: none), and calls of the handler |
-| | it makes no sense there |
+| | it makes no sense there, for a reason below where that is not plain |
 
 Where a fault comes in several ways that end differently, or the two servers of HOOK answer
 differently, all outcomes are named.
@@ -71,15 +71,14 @@ def render(outcomes: Mapping[str, str]) -> str:
         lines += [_row(fault, outcomes, reasons) for fault in group]
         parts.append("\n".join([*lines, ""]))
     notes = [f"{number}. {reason}" for reason, number in reasons.items()]
-    return "\n".join([*parts, "## Left out", "", *notes, ""])
+    return "\n".join([*parts, "## Without a meaning", "", *notes, ""])
 
 
 def _figures() -> str:
     counted = count()
     return (
         f"{len(FAULTS)} faults by {len(OPERATIONS)} operations are {counted.total()} cells: "
-        f"{counted['tested']} tested, {counted['left out']} left out, {counted['n/a']} without "
-        "a meaning.\n"
+        f"{counted['tested']} tested, {counted['n/a']} without a meaning.\n"
     )
 
 
@@ -90,11 +89,7 @@ def _row(fault: Fault, outcomes: Mapping[str, str], reasons: dict[str, int]) -> 
 
 def _shown(cell: Cell, outcomes: Mapping[str, str], reasons: dict[str, int]) -> str:
     if cell.kind == "n/a":
-        return ""
-    if cell.kind == "left out":
-        reason = cell.promised.removeprefix(LEFT_OUT)
-        number = reasons.setdefault(reason, len(reasons) + 1)
-        return f"left out ({number})"
+        return f"({reasons.setdefault(cell.reason, len(reasons) + 1)})" if cell.reason else ""
     return ", ".join(f"`{outcome}`" for outcome in outcomes[cell.id].split(", "))
 
 

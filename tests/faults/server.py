@@ -11,13 +11,20 @@ import asyncio
 import ssl
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from typing import Any, Literal, Self
+from typing import Any, Final, Literal, Self
 
 import attrs
 
 from tests.raw_server import Peer, RawServer, Sent, answer
 
 from .dialling import DeadEnd, DeadEnds, dialling
+
+CHUNKED: Final = b"Transfer-Encoding: chunked"
+
+
+def chunk(body: bytes) -> bytes:
+    """Return a body as one chunk; it is not the last one."""
+    return b"%x\r\n%s\r\n" % (len(body), body)
 
 
 @attrs.frozen(kw_only=True)

@@ -19,7 +19,7 @@ from tests.raw_server import answer
 from .operations import document, list_page
 
 ROWS: Final = 60
-"""Workflows in the list."""
+"""Workflows in the list, unless told otherwise."""
 
 COUNTS: Final = "/counts"
 """Where the server tells how often it did what, and creates what; it always answers well."""
@@ -54,8 +54,9 @@ class _Conversation(asyncio.Protocol):
             self._api.converse(self, head.split(b" ", 2)[:2], body)
 
     def send(self, data: bytes, *, close: bool = False) -> None:
-        """Send bytes, and close the connection or not."""
-        self.transport.write(data)
+        """Send bytes, if somebody is there, and close the connection or not."""
+        if not self.transport.is_closing():
+            self.transport.write(data)
         if close:
             self.transport.close()
 
@@ -63,7 +64,7 @@ class _Conversation(asyncio.Protocol):
 def _later(one: _Conversation, good: bytes) -> None:
     loop = asyncio.get_running_loop()
     for number, at in enumerate(range(0, len(good), 400)):
-        loop.call_later(0.002 * number, one.transport.write, good[at : at + 400])
+        loop.call_later(0.002 * number, one.send, good[at : at + 400])
 
 
 _WAYS: Final[dict[str, Way]] = {
@@ -90,7 +91,8 @@ _REFUSALS: Final = {"429", "404"}
 
 
 class _Api:
-    def __init__(self, share: float, seed: int) -> None:
+    def __init__(self, share: float, seed: int, rows: int) -> None:
+        self._rows = rows
         self._chance = random.Random(seed)
         self._share = share
         self._counts: Counter[str] = Counter()
@@ -122,7 +124,7 @@ class _Api:
         url = urlsplit(target)
         if url.path == "/workflows":
             query = parse_qs(url.query)
-            page = list_page(int(query["offset"][0]), int(query["limit"][0]), rows=ROWS)
+            page = list_page(int(query["offset"][0]), int(query["limit"][0]), rows=self._rows)
             return answer(json.dumps(page).encode())
         return answer(self._workflow.replace(b"wf_8x7k2m9p", url.path.split("/")[-1].encode()))
 
@@ -130,9 +132,9 @@ class _Api:
         return sum(times > 1 for times in self._created.values())
 
 
-def _serve(ready: Connection, share: float, seed: int) -> None:
+def _serve(ready: Connection, share: float, seed: int, rows: int) -> None:
     async def main() -> None:
-        api = _Api(share, seed)
+        api = _Api(share, seed, rows)
         loop = asyncio.get_running_loop()
         server = await loop.create_server(lambda: _Conversation(api), "127.0.0.1", 0, backlog=1000)
         ready.send(server.sockets[0].getsockname()[1])
@@ -143,16 +145,17 @@ def _serve(ready: Connection, share: float, seed: int) -> None:
 
 
 @contextlib.contextmanager
-def soak_server(*, share: float, seed: int) -> Iterator[str]:
+def soak_server(*, share: float, seed: int, rows: int = ROWS) -> Iterator[str]:
     """Yield the base URL of a server.
 
     Args:
         share: Of the requests that go wrong.
         seed: Of what goes wrong.
+        rows: Workflows in the list.
     """
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(theirs, share, seed), daemon=True)
+    process = context.Process(target=_serve, args=(theirs, share, seed, rows), daemon=True)
     process.start()
     # With the other end held by the server alone, its death is noticed.
     theirs.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from .catalogue import FAULTS, cells, count
-from .fault import LEFT_OUT
 from .results import TABLE, promised, read, render
 
 
@@ -16,18 +15,16 @@ def test_the_table_is_that_of_the_catalogue() -> None:
 
 
 def test_all_faults_are_there() -> None:
-    """Each of the 132 faults has a row, and a reason wherever it is left out."""
+    """Each of the 132 faults has a row."""
     sizes = {"n": 8, "s": 10, "h": 25, "b": 19, "j": 22, "m": 8, "e": 20, "l": 9, "x": 11}
     expected = [f"{letter}{at}" for letter, size in sizes.items() for at in range(1, size + 1)]
 
     assert sorted(expected) == sorted(fault.id for fault in FAULTS)
-    assert all(cell.promised.removeprefix(LEFT_OUT).strip() for cell in cells())
 
 
-def test_most_is_tested() -> None:
-    """Of 660 cells few are left out; the figures are those of the documentation."""
-    counted = count()
-    print(dict(counted))
+def test_every_cell_that_has_a_meaning_is_tested() -> None:
+    """Of 660 cells, that of a page's offset in a creation alone needs a word on why it has none."""
+    reasons = [cell.id for cell in cells() if cell.reason]
 
-    assert 660 == counted.total()
-    assert counted["left out"] <= 30
+    assert {"tested": 582, "n/a": 78} == count()
+    assert ["m2-POST"] == reasons

@@ -133,7 +133,7 @@ async def _recovers(it: Trial, pause: float) -> None:
 async def _prepare(fault: Fault, it: Trial) -> None:
     if fault.prepare is not None:
         fault.prepare(it)
-    if fault.is_reused and not isinstance(it, Page):
+    if fault.is_reused:
         await it.use()
     it.server.closing = any(way.at != "request" for way in fault.ways)
     await it.prepare()

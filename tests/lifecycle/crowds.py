@@ -1,11 +1,14 @@
 """Many calls to a service in trouble: how often they are sent, and what comes of them.
 
-    python -m tests.lifecycle.crowds amplify --count 10000
-    python -m tests.lifecycle.crowds create --count 20000
-    python -m tests.lifecycle.crowds refuse --count 10000 --expiries 20
+    python -m tests.lifecycle.crowds amplify   # calls to a server that is down
+    python -m tests.lifecycle.crowds create    # creations on a bad network
+    python -m tests.lifecycle.crowds refuse    # calls whose token is refused at once
+    python -m tests.lifecycle.crowds tasks     # calls at once over a pool of 100 connections
+    python -m tests.lifecycle.crowds unasked   # answers that nobody asked for between the others
+    python -m tests.lifecycle.crowds recover   # outages of ten seconds
 
-Each prints what came of it, and fails if that is not what is promised; none takes a minute, for
-waits are those of a virtual clock.
+Each takes --count, prints what came of it, and fails if that is not what is promised.  Waits are
+those of a virtual clock: `refuse` takes a minute or two, the others seconds.
 """
 
 from __future__ import annotations
@@ -35,10 +38,29 @@ from tests.raw_server import Peer, RawServer, Script, answer, resetting
 from tests.rotating_server import LIFE, rotating_server
 from tests.virtual_time import VirtualTimeLoop
 
+from .asking import ask
+from .outages import recover
 from .unlimited import UNLIMITED
 
 _FAULTS: Final = 0.2
 """Share of the attempts that go wrong."""
+
+
+_COUNTS: Final = {
+    "amplify": 10_000,
+    "create": 20_000,
+    "refuse": 10_000,
+    "tasks": 5_000,
+    "unasked": 10_000,
+    "recover": 20,
+}
+"""How many there are of each, unless told otherwise."""
+
+_POOL: Final = 100
+"""Connections."""
+
+_ASKERS: Final = 50
+"""Tasks that ask a server which says more than it is asked."""
 
 
 def open_client(base_url: str, auth: Auth | None = None) -> CloudFlow:
@@ -209,19 +231,52 @@ def saying_status(status: int) -> Script:
     return script
 
 
+async def _print_asked(count: int) -> None:
+    found = await ask(count, 2, connections=_POOL)
+    print(f"{count:,} tasks, one of which asks for what does not exist, each twice")
+    print(f"right        {found.right:>8,}   mixed up {found.wrong}, missing {found.missing}")
+    print(f"connections  {found.connections:>8,}   of {_POOL}")
+    assert (2 * (count - 1), 0, 2) == (found.right, found.wrong, found.missing)
+    assert found.connections <= _POOL
+
+
+async def _print_unasked(count: int, seed: int) -> None:
+    found = await ask(_ASKERS, count // _ASKERS, connections=_ASKERS, unasked=seed)
+    print(f"requests   {count:>8,}   of {_ASKERS} tasks, one of them for what does not exist")
+    print(f"mixed up   {found.wrong:>8,}")
+    for kind, times in found.unasked.most_common():
+        print(f"  {kind:<30} {times:>6,}")
+    assert (count - count // _ASKERS, 0) == (found.right, found.wrong)
+
+
+async def _print_recovered(count: int, seed: int) -> None:
+    for number in range(seed, seed + count):
+        found = await recover(random.Random(number).random)
+        print(
+            f"outage {number:>3}: the next call took {found.at_once:.3f} s and "
+            f"{found.attempts} attempt, sleepers woke by {max(found.slept, default=0):.1f} s "
+            f"({len(found.slept)}; {len(found.failed)} had failed), {len(found.arrivals)} requests"
+        )
+        found.check()
+
+
 def _main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=["amplify", "create", "refuse"])
-    parser.add_argument("--count", type=int, default=10_000)
+    parser.add_argument("what", choices=_COUNTS)
+    parser.add_argument("--count", type=int)
     parser.add_argument("--expiries", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args()
+    count = chosen.count or _COUNTS[chosen.what]
     work: dict[str, Callable[[], Awaitable[None]]] = {
-        "amplify": lambda: _print_amplified(chosen.count),
-        "create": lambda: _print_created(chosen.count, chosen.seed),
-        "refuse": lambda: _print_refused(chosen.count, chosen.expiries),
+        "amplify": lambda: _print_amplified(count),
+        "create": lambda: _print_created(count, chosen.seed),
+        "refuse": lambda: _print_refused(count, chosen.expiries),
+        "tasks": lambda: _print_asked(count),
+        "unasked": lambda: _print_unasked(count, chosen.seed),
+        "recover": lambda: _print_recovered(count, chosen.seed),
     }
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         runner.run(work[chosen.what]())  # type: ignore[arg-type]

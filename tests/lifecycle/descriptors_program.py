@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import resource
-import signal
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from cloudflow_async import CloudFlowError, LocalLimiter, RetryPolicy, TransportError
 from cloudflow_async._core.auth import ApiKeyAuth
 from cloudflow_async._core.client import Client
-from tests.raw_server import Peer, RawServer, answer
+from tests.faults.descriptors import few_descriptors
+from tests.raw_server import Peer, answer
 
+from .forked_server import forked_server
 from .stepper import leftovers
 from .unlimited import UNLIMITED
 
@@ -30,50 +28,18 @@ _FREE = 24
 _CALLS = 200
 
 
-async def _serve(tell: int) -> None:
+class _Counting:
+    """Answers each request with how many POSTs came."""
+
     posts = 0
 
-    async def script(peer: Peer) -> None:
-        nonlocal posts
+    async def __call__(self, peer: Peer) -> None:
         while True:
             sent = await peer.request()
-            posts += sent.method == "POST"
+            self.posts += sent.method == "POST"
             # For so long a connection is needed.
             await asyncio.sleep(0.02)
-            await peer.send(answer(b"%d" % posts))
-
-    async with RawServer(script) as server:
-        os.write(tell, server.url.encode())
-        await asyncio.Event().wait()
-
-
-@contextmanager
-def _server() -> Iterator[str]:
-    told, tell = os.pipe()
-    child = os.fork()
-    if not child:
-        asyncio.run(_serve(tell))
-    try:
-        yield os.read(told, 100).decode()
-    finally:
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-        os.close(told)
-        os.close(tell)
-
-
-@contextmanager
-def _few_descriptors() -> Iterator[None]:
-    # There may be taken ones far above.
-    free = [os.dup(0) for _ in range(_FREE)]
-    for descriptor in free:
-        os.close(descriptor)
-    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(free) + 1, limits[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+            await peer.send(answer(b"%d" % self.posts))
 
 
 async def _outcomes(call: Callable[[], Coroutine[Any, Any, object]]) -> Counter[str]:
@@ -100,7 +66,7 @@ async def _play(url: str) -> dict[str, Any]:
     )
     async with client:
         await client.request("GET", "/warm")
-        with _few_descriptors():
+        with few_descriptors(_FREE):
             few = {
                 "GET": await _outcomes(lambda: client.request("GET", "/things")),
                 "POST": await _outcomes(lambda: client.request("POST", "/things", json={})),
@@ -111,5 +77,5 @@ async def _play(url: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    with _server() as url:
+    with forked_server(_Counting()) as url:
         print(json.dumps(asyncio.run(_play(url))))

@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import gc
 import json
-import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -19,9 +19,10 @@ from cloudflow_async._core.limiter import LocalLimiter
 from tests.faults import tls
 from tests.raw_server import Peer, RawServer, answer
 
+from .children import fork, outcome
 from .unlimited import UNLIMITED
 
-Child = Callable[[Client, Client], Any]
+Work = Callable[[Client, Client], Any]
 """What a child does with the client that is at work, and with one that was not used yet."""
 
 
@@ -40,32 +41,24 @@ class Echo:
             await peer.send(answer(json.dumps(sent.target).encode()))
 
 
-def _name(do: Callable[[], Any]) -> str:
-    try:
-        do()
-    except Exception as error:  # noqa: BLE001 - told to the test
-        return type(error).__name__
-    return "ok"
-
-
 async def _get(client: Client, path: str = "/things") -> None:
     assert path == (await client.request("GET", path)).json()
 
 
 def _goes_on(client: Client, unused: Client) -> str:
     """Go on where the parent is, in its coroutine."""
-    return _name(lambda: _get(client).send(None))
+    return outcome(lambda: _get(client).send(None))
 
 
 def _begins_anew(client: Client, unused: Client) -> str:
     """Use the client on a loop of its own."""
-    return _name(lambda: asyncio.run(_get(client)))
+    return outcome(lambda: asyncio.run(_get(client)))
 
 
 def _closes(client: Client, unused: Client) -> list[str]:
     """Close the client."""
     close = client.close
-    return [_name(lambda: asyncio.run(close())), _name(lambda: asyncio.run(_get(client)))]
+    return [outcome(lambda: asyncio.run(close())), outcome(lambda: asyncio.run(_get(client)))]
 
 
 def _forgets(client: Client, unused: Client) -> str:
@@ -82,39 +75,12 @@ def _has_its_own(client: Client, unused: Client) -> str:
         async with unused:
             await asyncio.gather(*(_get(unused, f"/child/{number}") for number in range(5)))
 
-    return _name(lambda: asyncio.run(use()))
+    return outcome(lambda: asyncio.run(use()))
 
 
-CHILDREN: dict[str, Child] = {
+CHILDREN: dict[str, Work] = {
     child.__name__: child for child in (_goes_on, _begins_anew, _closes, _forgets, _has_its_own)
 }
-
-
-def _fork(child: Child, client: Client, unused: Client) -> tuple[int, int]:
-    """Return a child's process and where it tells what it came to."""
-    tells, told = os.pipe()
-    process = os.fork()
-    if process:
-        os.close(told)
-        return process, tells
-    os.write(told, json.dumps(child(client, unused)).encode())
-    sys.stderr.flush()
-    os._exit(0)
-
-
-def _check_end(process: int) -> None:
-    _, status = os.waitpid(process, 0)
-    assert os.waitstatus_to_exitcode(status) == 0
-
-
-async def _read(tells: int) -> bytes:
-    readable = asyncio.Event()
-    # Not in a thread: a process with threads is not to be forked.
-    asyncio.get_running_loop().add_reader(tells, readable.set)
-    await readable.wait()
-    asyncio.get_running_loop().remove_reader(tells)
-    with os.fdopen(tells, "rb") as pipe:
-        return pipe.read()
 
 
 async def _play(scheme: str) -> dict[str, Any]:
@@ -139,12 +105,11 @@ async def _play(scheme: str) -> dict[str, Any]:
             calls = 0 if child is _forgets else 5
             under_way = [asyncio.create_task(_get(client, f"/{name}/{n}")) for n in range(calls)]
             await asyncio.sleep(0.02)
-            process, tells = _fork(child, client, new(server))
+            forked = fork(functools.partial(child, client, new(server)))
             echo.gate.set()
             await asyncio.gather(*under_way)
             found["answered"] += calls
-            found[name] = json.loads(await _read(tells))
-            _check_end(process)
+            found[name] = await forked.told()
         for number in range(100):
             await _get(client, f"/after/{number}")
             found["answered"] += 1

@@ -20,9 +20,18 @@ from typing import Any, Final
 
 from cloudflow_async import CloudFlow, LocalLimiter
 from cloudflow_async._core.codec import prepare
+from cloudflow_async._core.webhooks import WebhookEvent
 from cloudflow_async.cli import main
+from cloudflow_async.cloudflow.router import WebhookRouter
+from tests.deliveries import SECRET, delivery
+from tests.faults.hooks import Hook, deliver, on_aiohttp, plainly
+from tests.faults.operations import OPERATIONS, api, client_of
+from tests.faults.server import FaultServer
 
 from .unlimited import UNLIMITED
+
+_LONG: Final = 60.0
+"""Seconds for an attempt."""
 
 
 async def _work(base_url: str, key: str, *ids: str) -> None:
@@ -76,11 +85,62 @@ def _script(*arguments: str) -> int:
     return 0
 
 
+def _operation(name: str, url: str, healthy_url: str) -> int:
+    """Try an operation of the matrix of faults."""
+    if name == "HOOK":
+        return _receiver(url)
+    try:
+        asyncio.run(_operate(name, url, healthy_url))
+    except KeyboardInterrupt:
+        gc.collect()
+        return 130
+    return 0
+
+
+async def _operate(name: str, url: str, healthy_url: str) -> None:
+    async with client_of(name, url, healthy_url, timeout=_LONG) as client:
+        # Those that answer are in another process.
+        it = OPERATIONS[name](client=client, server=FaultServer(api), healthy=FaultServer(api))
+        await it.prepare()
+        await it.call()
+
+
+def _receiver(url: str) -> int:
+    """Receive a delivery, and after the interruption once more."""
+    calls: list[WebhookEvent] = []
+    router = WebhookRouter(SECRET)
+
+    @router.on("*")
+    async def work(event: WebhookEvent) -> None:
+        calls.append(event)
+        if len(calls) == 1:
+            async with client_of("GET", url, url, timeout=_LONG) as client:
+                await client.workflows.get("wf_8x7k2m9p")
+
+    try:
+        asyncio.run(_receive(router))
+    except KeyboardInterrupt:
+        gc.collect()
+        sent = delivery()
+        again = asyncio.run(router.handle(sent.body, sent.headers))
+        return 130 if (again, len(calls)) == (204, 2) else 1
+    return 0
+
+
+async def _receive(router: WebhookRouter) -> None:
+    async with on_aiohttp(router) as port:
+        await deliver(port, Hook(parts=plainly))
+
+
 def _command(*arguments: str) -> int:
     return main(arguments)
 
 
-_PROGRAMS: Final[dict[str, Callable[..., int]]] = {"script": _script, "command": _command}
+_PROGRAMS: Final[dict[str, Callable[..., int]]] = {
+    "script": _script,
+    "command": _command,
+    "operation": _operation,
+}
 
 
 def _run(order: dict[str, Any]) -> int:

@@ -8,11 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import itertools
-import json
-import os
 import random
-import signal
-import sys
 import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -24,6 +20,8 @@ import attrs
 
 from cloudflow_async.emulator import Emulator, EmulatorLimits, Fault
 
+from .programs import Ended, Programs, Running, open_programs
+
 PROGRAMS: Final = ("script", "command")
 
 _SIZES: Final = (60, 30, *(5,) * 10)
@@ -32,82 +30,39 @@ _SIZES: Final = (60, 30, *(5,) * 10)
 _LONGEST: Final = 0.25
 """Seconds after its first request when a program is interrupted, at most."""
 
-_NOISE: Final = (
-    "Traceback",
-    "Unclosed",
-    "destroyed",
-    "never retrieved",
-    "never awaited",
-    "Warning",
-    "Exception ignored",
-)
-
-
-@attrs.frozen
-class Ended:
-    """How a program ended."""
-
-    program: str
-    status: int
-    seconds: float
-    """Between the signal and its end."""
-
-    said: str
-    """What it wrote to standard error."""
-
-    @property
-    def noise(self) -> list[str]:
-        """What it should not have said."""
-        return [word for word in _NOISE if word in self.said]
-
 
 @attrs.define
 class Interrupter:
     """Starts programs and interrupts them."""
 
     emulator: Emulator
-    process: asyncio.subprocess.Process
+    programs: Programs
     folder: Path
     chance: random.Random
     _number: int = 0
 
     async def interrupt(self, program: str) -> Ended:
         """Run a program, interrupt it at some moment, and return how it ended."""
-        self._number += 1
-        said = self.folder / f"said-{self._number}"
         before = len(self.emulator.requests)
-        child = await self._start(program, said)
-        ended = asyncio.create_task(self._read())
+        running = await self._start(program)
         if self.chance.random() < 0.8:
-            while len(self.emulator.requests) == before and not ended.done():
-                await asyncio.wait({ended}, timeout=0.002)
+            while len(self.emulator.requests) == before and not running.has_ended:
+                await running.wait(0.002)
         await asyncio.sleep(self.chance.uniform(0, _LONGEST))
-        begun = asyncio.get_running_loop().time()
-        if not ended.done():
-            os.kill(child, signal.SIGINT)
-        status = await ended
-        seconds = asyncio.get_running_loop().time() - begun
-        text = await asyncio.to_thread(said.read_text) if said.exists() else ""
-        return Ended(program, status, seconds, text)
+        return await running.interrupt()
 
-    async def _start(self, program: str, said: Path) -> int:
+    async def _start(self, program: str) -> Running:
         ids = [self.emulator.add_pipeline() for _ in _SIZES]
         for pipeline, size in zip(ids, _SIZES, strict=True):
             self.emulator.add_executions(pipeline, size)
-        arguments = [self.emulator.base_url, self.emulator.api_key, *ids]
-        if program == "command":
-            out = self.folder / f"rows-{self._number}.jsonl"
-            url = self.emulator.base_url
-            where = ["--base-url", url, "--out", str(out), "--resume", "--concurrency", "1"]
-            arguments = ["export", *ids, *where]
-        order = {"program": program, "arguments": arguments, "said": str(said)}
-        assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps(order).encode() + b"\n")
-        return await self._read()
-
-    async def _read(self) -> int:
-        assert self.process.stdout is not None
-        return int(await self.process.stdout.readline())
+        if program == "script":
+            arguments = [self.emulator.base_url, self.emulator.api_key, *ids]
+            return await self.programs.start(program, *arguments)
+        self._number += 1
+        out = self.folder / f"rows-{self._number}.jsonl"
+        url = self.emulator.base_url
+        where = ["--base-url", url, "--out", str(out), "--resume", "--concurrency", "1"]
+        return await self.programs.start(program, "export", *ids, *where)
 
 
 @asynccontextmanager
@@ -118,19 +73,8 @@ async def interrupter(folder: Path, seed: int) -> AsyncIterator[Interrupter]:
         emulator.inject(Fault(probability=0.05, delay=60, times=None))
         emulator.inject(Fault(probability=0.05, status=503, times=None))
         emulator.inject(Fault(delay=0.02, times=None))
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tests.lifecycle.interrupted_program"),
-            cwd=Path(__file__).parents[2],
-            env={**os.environ, "CLOUDFLOW_API_KEY": emulator.api_key},
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-        )
-        try:
-            yield Interrupter(emulator, process, folder, random.Random(seed))
-        finally:
-            process.kill()
-            await process.wait()
+        async with open_programs(CLOUDFLOW_API_KEY=emulator.api_key) as programs:
+            yield Interrupter(emulator, programs, folder, random.Random(seed))
 
 
 async def _main(count: int, seed: int) -> None:

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
-from cloudflow_async import CloudFlow, RetryPolicy
-from cloudflow_async._core.retry import RetryBudget
-from tests.raw_server import Peer, RawServer, Script, answer, resetting
+from tests.raw_server import Script, resetting
 
+from .asking import ask
 from .crowds import amplify, create, refuse, saying_status
-from .stepper import leftovers
+from .outages import recover
 
 pytestmark = pytest.mark.virtual_time
-
-OUTAGE = 10.0
-"""Seconds."""
 
 
 @pytest.mark.slow
@@ -51,37 +45,24 @@ async def test_an_outage_locks_nobody_out() -> None:
     Calls that slept meanwhile succeed within their next backoff, and together they keep to the
     rate limit.
     """
-    loop = asyncio.get_running_loop()
-    begun = loop.time()
-    arrivals: list[float] = []
+    found = await recover(lambda: 1.0)
 
-    async def script(peer: Peer) -> None:
-        while True:
-            await peer.request()
-            arrivals.append(loop.time() - begun)
-            await peer.send(answer(status=503 if arrivals[-1] < OUTAGE else 200))
+    found.check()
+    assert (4, 0) == (len(found.slept), len(found.failed))
 
-    retry = RetryPolicy(throttled_attempts=20, chance=lambda: 1.0)
-    async with (
-        RawServer(script) as server,
-        CloudFlow("cf_test_0123456789", base_url=server.url, retry=retry) as client,
-    ):
-        sleepers = [asyncio.create_task(client.request("GET", "/w")) for _ in range(4)]
-        await asyncio.sleep(0.8 * OUTAGE)
-        # What is left of the retry budget is spent.
-        await asyncio.gather(
-            *(client.request("GET", "/w") for _ in range(100)), return_exceptions=True
-        )
-        assert client.statistics().retry_tokens < RetryBudget.TRANSIENT_COST
-        await asyncio.sleep(begun + OUTAGE - loop.time())
-        first = await client.request("GET", "/w")
-        at_once = loop.time() - begun - OUTAGE
-        await asyncio.gather(*sleepers)
-        slept = loop.time() - begun - OUTAGE
-        left = leftovers(client)
 
-    assert 1 == first.attempts
-    assert at_once < 0.1
-    assert slept <= retry.cap
-    assert sum(at <= OUTAGE for at in arrivals) <= 150 + OUTAGE * 100 / 60
-    assert {} == left
+async def test_many_tasks_share_few_connections() -> None:
+    """Each of 300 gets its own answers, although one of them fails, over 20 connections."""
+    found = await ask(300, 2, connections=20)
+
+    assert (598, 0, 2) == (found.right, found.wrong, found.missing)
+    assert found.connections == 20
+
+
+async def test_what_nobody_asked_for_mixes_up_no_answers() -> None:
+    """500 requests of 20 tasks; every third answer is followed by one thing or another."""
+    found = await ask(20, 25, connections=20, unasked=7)
+
+    assert (475, 0, 25) == (found.right, found.wrong, found.missing)
+    assert 12 == len(found.unasked)
+    assert 100 <= found.unasked.total()
