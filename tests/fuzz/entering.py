@@ -72,9 +72,8 @@ def _return(chance: random.Random) -> str:
             callback, _REQUEST, now=EPOCH + age, issuer=issuer, authorize_url=_AUTHORIZE
         )
     except LoginError as error:
-        # What the server gives as its error is shown, though it look like a code.
-        told = dict(parse_qsl(callback.partition("?")[2] or callback))
-        check_message(error, *{_STATE, _CODE}.difference([told.get("error", "")[-len(_CODE) :]]))
+        # What the server gives as its error is shown, though there be a code in it.
+        check_message(error, *(each for each in (_STATE, _CODE) if each not in _refusals(callback)))
         return "refused"
     text = callback.strip()
     # What is neither URL nor path may be a query with a question mark in it.
@@ -85,6 +84,12 @@ def _return(chance: random.Random) -> str:
     assert wanted in [_told(reading) for reading in readings], ascii(callback)
     assert -60 <= age <= 600, "it came too late"
     return "code"
+
+
+def _refusals(callback: str) -> str:
+    # What is neither URL nor path may be a query with a question mark in it.
+    readings = [parse_qsl(query) for query in (callback, callback.partition("?")[2])]
+    return " ".join(value for reading in readings for name, value in reading if name == "error")
 
 
 def _told(parameters: list[tuple[str, str]]) -> list[tuple[str, str]]:
