@@ -4,11 +4,11 @@ It is a second, independent reading of the document: it shares no code with the 
 the two check each other.  A request travels `connections` > `app` > `apis` > `routes` >
 `cloudflow`, which reads it with `queries` and `bodies`, works on `state`, and answers with
 `shapes`.  Who asks is found out by `authentication`; tokens come from the authorization server,
-`oauth`.  What goes wrong is chosen by the `fault_plan` from `faults`; an answer that is not to
-leave whole and at once is sent by `pacing`.  What happens without a request is on the `agenda`:
-`runs` end, and events travel `dispatch` > `signing` > `targets` > `sending`, which leaves its
-traces in `deliveries`.  People look at all of that through `inspection`, which leaves no traces
-at all.
+`oauth`.  What goes wrong is chosen by the `fault_plan` from `faults`, which `fault_checks` have
+looked at; an answer that is not to leave whole and at once is sent by `pacing`.  What happens
+without a request is on the `agenda`: `runs` end, and events travel `dispatch` > `signing` >
+`targets` > `sending`, which leaves its traces in `deliveries`.  People look at all of that through
+`inspection`, which leaves no traces at all.
 
 The TechFlow API is served beside it: what it has of its own stands in the folder `techflow`.
 

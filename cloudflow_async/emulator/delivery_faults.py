@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import NoneType
+from typing import Final
+
 import attrs
+
+from .fault_checks import Kinds, misfits
+
+_KINDS: Final[Mapping[str, Kinds]] = {
+    "event": (str, NoneType),
+    "times": (int, NoneType),
+    "copies": (int,),
+    "lose_answers": (int,),
+}
 
 
 @attrs.frozen(kw_only=True)
@@ -30,6 +43,9 @@ class DeliveryFault:
 
     def __attrs_post_init__(self) -> None:
         """Refuse what cannot have been meant."""
+        for wrong, advice in misfits(self, _KINDS):
+            if wrong:
+                raise ValueError(advice)
         if self.times is not None and self.times < 1:
             raise ValueError("times must be at least 1, or None for all")
         if self.copies < 1 or self.lose_answers < 0:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Literal
 
 import attrs
 
+from .fault_checks import check_fault
 from .problems import Reply, envelope
 
 if TYPE_CHECKING:
@@ -21,17 +21,18 @@ _HTML = """<html>
 </html>
 """
 
-_OF_ANSWERS = "status, truncate, headers, rate_limit_headers"
-
 _REASONS = {429: "Too Many Requests", 502: "Bad Gateway", 503: "Service Unavailable"}
 
 
+# What is of no fitting type stays as it is, for `check_fault` to refuse.
 def _upper(method: str | None) -> str | None:
-    return None if method is None else method.upper()
+    return method.upper() if isinstance(method, str) else method
 
 
 def _pairs(headers: Mapping[str, str] | list[tuple[str, str]] | Headers) -> Headers:
-    return tuple(headers if isinstance(headers, (list, tuple)) else headers.items())
+    if isinstance(headers, Mapping):
+        return tuple(headers.items())
+    return tuple(headers) if isinstance(headers, list) else headers
 
 
 @attrs.frozen(kw_only=True)
@@ -42,7 +43,7 @@ class Fault:
     lets through can be hit; they are hit before credentials and parameters are looked at.
 
     Raises:
-        ValueError: No effect, or effects that exclude each other.
+        ValueError: No effect, effects that exclude each other, or a value that fits nothing.
     """
 
     method: str | None = attrs.field(default=None, converter=_upper)
@@ -123,9 +124,7 @@ class Fault:
 
     def __attrs_post_init__(self) -> None:
         """Refuse what cannot have been meant."""
-        for wrong, advice in self._mistakes():
-            if wrong:
-                raise ValueError(advice)
+        check_fault(self)
 
     def answer(self, request_id: str) -> Reply:
         """Return what stands in for the real answer; only for a fault with a `status`."""
@@ -148,7 +147,7 @@ class Fault:
     @property
     def answers(self) -> bool:
         """Whether at least the beginning of an HTTP answer is sent."""
-        return not self._is_mute and self.raw is None
+        return not self.is_mute and self.raw is None
 
     @property
     def cuts(self) -> bool:
@@ -161,7 +160,8 @@ class Fault:
         return self.cuts or self.piece_size is not None or self.bandwidth is not None
 
     @property
-    def _is_mute(self) -> bool:
+    def is_mute(self) -> bool:
+        """Whether nothing at all is sent."""
         return self.drop is not None or isinstance(self.stall, str)
 
     def _error(self, status: int) -> dict[str, object]:
@@ -174,78 +174,3 @@ class Fault:
         if self.body == "empty":
             return b""
         return self.body.encode() if isinstance(self.body, str) else self.body
-
-    def _mistakes(self) -> Iterable[tuple[bool, str]]:
-        yield from self._mistaken_targets()
-        yield from self._mistaken_numbers()
-        yield from self._mistaken_answers()
-        yield from self._mistaken_endings()
-
-    def _mistaken_targets(self) -> Iterable[tuple[bool, str]]:
-        yield self.nth is not None and self.nth < 1, "nth counts from 1, the next request"
-        yield self.times is not None and self.times < 1, "times must be at least 1, or None for all"
-        yield not 0 < self.probability <= 1, "probability must be above 0 and at most 1"
-        relative = self.route is None or self.route.startswith("/")
-        yield not relative, "route must begin with a slash, as in /workflows/{workflow_id}"
-
-    def _mistaken_numbers(self) -> Iterable[tuple[bool, str]]:
-        finite = math.isfinite(self.delay) and self.delay >= 0
-        yield not finite, "delay must be seconds, 0 or more"
-        yield self.truncate is not None and self.truncate < 0, "truncate must be 0 bytes or more"
-        yield not self._can_stall(), "stall must be 'before', 'after' or 0 bytes or more"
-        valid = self.status is None or 200 <= self.status <= 599
-        yield not valid, "status must be between 200 and 599"
-        yield self.piece_size is not None and self.piece_size < 1, "piece_size must be 1 or more"
-        fast = self.bandwidth is None or (math.isfinite(self.bandwidth) and self.bandwidth > 0)
-        yield not fast, "bandwidth must be bytes per second, more than 0"
-
-    def _can_stall(self) -> bool:
-        if isinstance(self.stall, int) and not isinstance(self.stall, bool):
-            return self.stall >= 0
-        return self.stall is None or self.stall in ("before", "after")
-
-    def _mistaken_answers(self) -> Iterable[tuple[bool, str]]:
-        in_envelope = any(item is not None for item in (self.code, self.message, self.retry_after))
-        yield self._is_harmless(), "the fault has no effect: give it a status, delay, drop, ..."
-        yield (
-            self.status is None and (in_envelope or self.body != "json"),
-            "body, code, message and retry_after need a status to go with",
-        )
-        yield (
-            self.processed and self.status is None and self.raw is None,
-            "processed needs a status or raw bytes to go with",
-        )
-        yield in_envelope and self.body != "json", "code, message, retry_after need body='json'"
-        yield (
-            self.status is not None and self.status < 400 and self.body == "json",
-            "body='json' is an error: give a status of 400 or more, or the body as bytes or str",
-        )
-
-    def _mistaken_endings(self) -> Iterable[tuple[bool, str]]:
-        answered = self.status is not None or self.truncate is not None
-        altered = bool(self.headers) or not self.rate_limit_headers
-        paced = self.piece_size is not None or self.bandwidth is not None
-        mute = "stall" if self.drop is None else "drop"
-        yield (
-            self._is_mute and (answered or altered or paced or self.raw is not None),
-            f"{mute} sends no answer: leave out {_OF_ANSWERS}, raw, piece_size and bandwidth",
-        )
-        yield (
-            self.raw is not None and (answered or altered),
-            f"raw is all that is sent: leave out {_OF_ANSWERS}",
-        )
-        yield (
-            self.stall is not None and (self.drop is not None or self.truncate is not None),
-            "stall leaves the connection open: leave out drop and truncate",
-        )
-        ended = any(end is not None for end in (self.drop, self.truncate, self.raw))
-        yield (
-            self.reset and (self.stall is not None or not ended),
-            "reset is an end of the connection: give it drop, truncate or raw, and no stall",
-        )
-
-    def _is_harmless(self) -> bool:
-        effects = (self.status, self.raw, self.drop, self.stall, self.truncate, self.before)
-        pace = (self.piece_size, self.bandwidth)
-        silent = all(effect is None for effect in effects + pace) and not self.delay
-        return silent and not self.headers and self.rate_limit_headers and not self.reset

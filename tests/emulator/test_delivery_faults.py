@@ -28,9 +28,18 @@ def test_a_fault_hits_its_event_so_many_times() -> None:
 
 @pytest.mark.parametrize(
     "fields",
-    [{}, {"copies": 0}, {"lose_answers": -1}, {"copies": 2, "times": 0}, {"copies": 1}],
+    [
+        {},
+        {"copies": 0},
+        {"copies": "2"},
+        {"lose_answers": -1},
+        {"lose_answers": True},
+        {"copies": 2, "times": 0},
+        {"copies": 2, "times": 1.5},
+        {"copies": 1},
+    ],
 )
 def test_what_cannot_have_been_meant_is_refused(fields: dict[str, Any]) -> None:
     """With advice."""
-    with pytest.raises(ValueError, match=r"copies|times"):
+    with pytest.raises(ValueError, match=r"copies|times|lose_answers"):
         DeliveryFault(**fields)
