@@ -31,6 +31,7 @@ from benchmarks import (
     server,
     webhooks,
 )
+from cloudflow_async import Response
 
 pytestmark = pytest.mark.timeout(60)
 """Clients are generated and a dozen interpreters started, which takes long on a busy machine."""
@@ -90,7 +91,7 @@ def _plain(answer: Any) -> Any:
     """Return the JSON of what is not decoded, and everything else as it is."""
     if isinstance(answer, bytes):
         return json.loads(answer)
-    return answer.json() if hasattr(answer, "attempts") else answer
+    return answer.json() if isinstance(answer, Response) else answer
 
 
 def test_an_absent_peer_is_named() -> None:

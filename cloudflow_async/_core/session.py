@@ -285,7 +285,7 @@ class Session:
         if _LOG.isEnabledFor(logging.DEBUG):
             _LOG.debug(
                 "%s -> %d, %.0f ms, attempt %d",
-                call,
+                str(call),  # log records keep what they are given, and a call has credentials
                 reply.status,
                 reply.elapsed * 1000,
                 call.attempts,
@@ -313,7 +313,7 @@ class Session:
         call.spent = cost
         _LOG.debug(
             "%s: attempt %d failed (%s); again in %.2f s",
-            call,
+            str(call),
             call.attempts,
             type(error).__name__,
             delay,
