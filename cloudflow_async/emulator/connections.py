@@ -48,6 +48,8 @@ class _Collected(asyncio.Transport):
 class Connection(web.RequestHandler):
     """One client connection."""
 
+    transport: asyncio.Transport | None
+
     def __init__(self, server: ConnectionServer, **options: Any) -> None:
         super().__init__(server, **options)
         self._server = server
