@@ -1,0 +1,64 @@
+"""The modules whose tests are measured, the files they consist of, and who tests these."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+_ENGINE: Final = "cloudflow_async/_core"
+
+
+@attrs.frozen
+class Module:
+    """What is measured as one."""
+
+    name: str
+
+    files: tuple[str, ...]
+    """Patterns of source files, from the root of the project on."""
+
+    tests: tuple[str, ...]
+    """Tried on what a file's own tests do not notice: those that use the module."""
+
+    def sources(self, root: Path) -> list[str]:
+        """Return its files, in the order of their names."""
+        found = [path for pattern in self.files for path in sorted(root.glob(pattern))]
+        return [path.relative_to(root).as_posix() for path in found]
+
+
+MODULES: Final = [
+    Module("retry", (f"{_ENGINE}/retry.py",), ("tests/core/test_session.py",)),
+    Module("webhooks", (f"{_ENGINE}/webhooks/*.py",), ("tests/core/webhooks",)),
+    Module(
+        "decode",
+        tuple(
+            f"{_ENGINE}/{name}.py"
+            for name in ("codec", "columns", "fields", "instants", "json", "wire")
+        ),
+        tuple(
+            f"tests/core/test_{name}.py"
+            for name in (
+                "codec", "columns", "encoding", "fields", "instants", "json", "messages", "wire",
+                "reading", "resource", "session",
+            )
+        ),
+    ),
+    Module("auth", (f"{_ENGINE}/auth/*.py",), ("tests/core/auth", "tests/test_public_api.py")),
+]  # fmt: skip
+
+
+def own_tests(root: Path, source: str) -> str | None:
+    """Return the file of a source file's own tests; None when it has none.
+
+    ``loopback_pages`` is a part of what the tests of ``loopback`` try.
+    """
+    path = Path(source)
+    folder = Path("tests", *path.parent.parts[1:]).as_posix().replace("/_core", "/core")
+    name = path.stem
+    while name:
+        if (root / folder / f"test_{name}.py").exists():
+            return f"{folder}/test_{name}.py"
+        name = name.rpartition("_")[0]
+    return None
