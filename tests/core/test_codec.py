@@ -15,6 +15,7 @@ from cloudflow_async._core.codec import decode, decode_list, dumps, encode
 from cloudflow_async._core.errors import DecodeError
 from cloudflow_async._core.fields import unknown_fields
 from cloudflow_async._core.messages import Json
+from tests.core.auth.exposure import exposed_by
 
 
 class Color(enum.StrEnum):
@@ -150,8 +151,20 @@ def test_values_meet_half_way(field: str, value: Json, expected: object) -> None
         ({"id": "x", "lit": 1}, "lit", "lit: expected true or false, got 1"),
         ({"id": "x", "height": True}, "height", "height: expected a whole number, got true"),
         ({"id": "x", "height": "5"}, "height", "height: expected a whole number, got '5'"),
+        (
+            {"id": "x", "height": "5" * 40},
+            "height",
+            f"height: expected a whole number, got '{'5' * 40}'",
+        ),
         ({"id": "x", "height": 3.5}, "height", "height: expected a whole number, got 3.5"),
         ({"id": "x", "height": 1e300}, "height", "height: expected a whole number, got 1e+300"),
+        (
+            {"id": "x", "height": 2.0**53 + 2},
+            "height",
+            "height: expected a whole number, got 9007199254740994.0",
+        ),
+        ({"id": 2**64 - 1}, "id", "id: expected a string, got 18446744073709551615"),
+        ({"id": -(2**64)}, "id", "id: expected a string, got a huge number"),
         ({"id": "x", "weight": False}, "weight", "weight: expected a number, got false"),
         ({"id": "x", "weight": 10**400}, "weight", "weight: expected a number, got a huge number"),
         ({"id": "x", "color": 1}, "color", "color: expected a string, got 1"),
@@ -187,6 +200,22 @@ def test_the_error_has_no_cause_with_data() -> None:
 
     assert (None, None) == (caught.value.__cause__, caught.value.__context__)
     assert not caught.value.retryable
+
+
+def test_the_traceback_shows_nothing_else_of_the_answer() -> None:
+    """Who records local variables does not record the secret that a row came with."""
+    with pytest.raises(DecodeError) as caught:
+        decode(Bulb, {"type": "bulb", "watts": "many", "secret": "canary"})
+
+    assert "canary" not in exposed_by(caught.value)
+
+
+def test_what_decoding_needs_can_be_loaded_before_a_loop_waits() -> None:
+    """The first answer is not slower than the second then."""
+    codec._converter.cache_clear()
+    codec.prepare()
+
+    assert 1 == codec._converter.cache_info().currsize
 
 
 def test_the_path_begins_where_the_value_was() -> None:
@@ -268,3 +297,17 @@ def test_a_type_without_a_hook_is_refused() -> None:
     """A field of a type that JSON lacks is a mistake in the model, and said so."""
     with pytest.raises(TypeError, match="no hook reads a column of <class 'bytes'>"):
         decode(Odd, {"price": 1})
+
+
+@attrs.frozen(kw_only=True, weakref_slot=False)
+class Pair:
+    """A model with a tuple of a certain length."""
+
+    both: tuple[str, int]
+    extra: Mapping[str, Json] = unknown_fields()
+
+
+def test_a_tuple_of_a_certain_length_is_refused() -> None:
+    """An array of JSON has any length, and items of one kind."""
+    with pytest.raises(TypeError, match="no hook reads a column of tuple"):
+        decode(Pair, {"both": ["a", "b"]})

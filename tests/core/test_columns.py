@@ -94,6 +94,12 @@ def test_a_value_of_another_type_does_not_fit(value: Any) -> None:
     assert (1, "", "a whole number", value) == mismatch(WHOLE, 1, value)
 
 
+def test_a_mismatch_does_not_print_what_was_found() -> None:
+    """It may be a secret; whoever words an error for users shortens it first."""
+    with pytest.raises(Mismatch, match=r"^a whole number$"):
+        WHOLE.read(["canary"])
+
+
 def test_members_and_unknown_values_of_an_open_enumeration() -> None:
     """Known values become members; unknown ones stay strings, and other types do not fit."""
     hook = open_enum(Color)

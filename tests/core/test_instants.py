@@ -99,6 +99,17 @@ def test_many_of_the_usual_form_are_read_like_one() -> None:
     assert [parse_instant(text) for text in texts] == parse_instants(texts)
 
 
+def test_the_usual_form_is_not_looked_at_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page of it takes half the time so."""
+
+    def parse(text: str) -> datetime:
+        raise AssertionError(text)
+
+    monkeypatch.setattr("cloudflow_async._core.instants.parse_instant", parse)
+
+    assert [NOON, NOON] == parse_instants(["2026-01-15T12:00:00Z"] * 2)
+
+
 def test_mixed_forms_are_read_one_by_one() -> None:
     """One text with an offset among usual ones is converted to UTC as well."""
     instants = parse_instants(["2026-01-15T12:00:00Z", "2026-01-15T13:00:00+01:00"])

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -15,6 +17,7 @@ from hypothesis import strategies as st
 
 from cloudflow_async._core import json as strict_json
 from cloudflow_async._core.errors import DecodeError
+from tests.core.auth.exposure import exposed_by
 
 BACKENDS = {"orjson": orjson.loads, "json": None}
 
@@ -57,7 +60,7 @@ def test_valid_json_is_read(body: bytes, value: Any) -> None:
     if body.startswith(b"[["):
         assert isinstance(read, list)
     else:
-        assert value == read
+        assert (type(value), value) == (type(read), read)
 
 
 @both
@@ -81,6 +84,8 @@ def test_wide_integers_become_floats(digits: str) -> None:
         (b'"\xed\xa0\x80"', "bad UTF-8 at byte 1"),
         (b'"a\x00b"', "Invalid control character at: line 1 column 3"),
         (b"<html><body>\x1b[31m" + b"x" * 99, "it begins with '<html><body>\\x1b[31mxxxxxxxx"),
+        (b"\r\n <html>", "it begins with '<html>'"),
+        (b"<" + "\xe9".encode() * 40, "\\xe9\\ufffd'"),
     ],
 )
 def test_damage_is_retryable(body: bytes, message: str) -> None:
@@ -105,6 +110,7 @@ def test_damage_is_retryable(body: bytes, message: str) -> None:
         (b"\xef\xbb\xbf{}", "byte order mark"),
         ("{}".encode("utf-16"), "UTF-16"),
         ("{}".encode("utf-16-le"), "UTF-16"),
+        ("\ufeff{}".encode("utf-16-be"), "UTF-16"),
         ("{}".encode("utf-32-be"), "UTF-32"),
     ],
 )
@@ -114,6 +120,29 @@ def test_what_the_server_meant_is_not_retryable(body: bytes, message: str) -> No
 
     assert message in str(error)
     assert (False, None) == (error.retryable, error.path)
+
+
+@both
+@pytest.mark.parametrize("body", [b'["canary', b'{"a": canary}', b"-canary", b" ", b"Infinite"])
+def test_what_begins_as_json_is_not_quoted(body: bytes) -> None:
+    """It may hold what is nobody's business; the place of the fault is enough."""
+    assert re.fullmatch(r"the answer is not JSON: [A-Z].*\(?line 1 column \d+", str(refusal(body)))
+
+
+@both
+@pytest.mark.usefixtures("deep_stack")
+def test_1024_levels_are_the_most() -> None:
+    """Neither parser takes one more, however many the interpreter could."""
+    assert "nested" in str(refusal(b"[" * 1025 + b"]" * 1025))
+
+
+@pytest.fixture
+def deep_stack() -> Iterator[None]:
+    """Let the standard library's parser go deeper than this one does."""
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(10_000)
+    yield
+    sys.setrecursionlimit(limit)
 
 
 @both
@@ -153,6 +182,12 @@ def test_the_error_does_not_hold_the_body(body: bytes) -> None:
 
     assert (None, None) == (error.__cause__, error.__context__)
     assert len(str(error)) < 150
+
+
+@both
+def test_the_traceback_does_not_hold_the_body() -> None:
+    """Who records local variables does not record the answer."""
+    assert "canary" not in exposed_by(refusal(b'{"secret": "canary"'))
 
 
 def outcome(body: bytes) -> str:

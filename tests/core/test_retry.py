@@ -175,6 +175,19 @@ def test_a_policy_that_makes_no_sense_is_refused(options: dict[str, float]) -> N
         RetryPolicy(**options)  # type: ignore[arg-type]
 
 
+def test_a_policy_is_shown_by_its_figures() -> None:
+    """Without the function that draws: it says nothing."""
+    shown = "attempts=3, throttled_attempts=5, base=0.5, cap=20.0, patience=120.0"
+
+    assert f"RetryPolicy({shown})" == repr(RetryPolicy())
+
+
+def test_the_figures_of_a_policy_are_named() -> None:
+    """Bare numbers would be read as something else by whoever comes next."""
+    with pytest.raises(TypeError):
+        RetryPolicy(3)  # type: ignore[call-arg]
+
+
 def test_a_policy_may_have_no_patience_and_a_short_cap() -> None:
     """Then any wait that a server asks for ends the call."""
     policy = RetryPolicy(base=0.1, cap=0.1, patience=0, chance=lambda: 1.0)

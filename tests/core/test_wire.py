@@ -30,8 +30,10 @@ from cloudflow_async._core.errors import (
 from cloudflow_async._core.messages import Json, RateLimitSeen, Reply, Request, Response
 from cloudflow_async._core.redaction import redactor
 from cloudflow_async._core.wire import excerpt, printable, read, read_rate_limit
+from tests.core.auth.exposure import exposed_by
 
 NOW = 1_769_251_500
+DATE = formatdate(NOW, usegmt=True)
 GET = Request(method="GET", path="/workflows/{workflow_id}", target="/workflows/wf_1")
 DELETE = Request(method="DELETE", path="/w", target="/w", expects_json=False)
 DOCUMENTED: Json = {
@@ -76,7 +78,7 @@ def test_a_success_carries_what_the_answer_said() -> None:
     assert "req_1" == response.headers["x-request-id"]
 
 
-@pytest.mark.parametrize("status", [200, 202, 204, 205])
+@pytest.mark.parametrize("status", [200, 202, 204, 205, 299])
 def test_no_json_is_needed_where_none_is_due(status: int) -> None:
     """A deletion has happened whatever stands in the body, or nothing."""
     assert b"" == read(DELETE, reply(status, b""), 1).body
@@ -152,7 +154,7 @@ def test_a_redirect_is_an_error_that_shows_the_origin_only(status: int) -> None:
 def test_a_redirect_without_an_origin_has_none(place: str | None) -> None:
     """A missing, relative or broken Location is still a redirect."""
     came = reply(302, b"", {} if place is None else {"Location": place})
-    with pytest.raises(UnexpectedRedirectError) as caught:
+    with pytest.raises(UnexpectedRedirectError, match="an address that is no absolute") as caught:
         read(GET, came, 1)
 
     assert caught.value.origin is None
@@ -302,6 +304,20 @@ def test_a_credential_that_the_server_echoes_is_not_shown(
     assert caught.value.__context__ is None
 
 
+def test_a_token_of_any_form_is_not_shown() -> None:
+    """What follows the scheme is the credential, whatever it looks like."""
+    error = failure(reply(400, b"no such token: cold-canary"), signed={"A": "Bearer cold-canary"})
+
+    assert "no such token: ***" == error.body
+
+
+def test_the_traceback_does_not_show_what_signed() -> None:
+    """Who records local variables does not record the credential."""
+    error = failure(reply(400, DOCUMENTED), signed={"X-API-Key": "cold-canary"})
+
+    assert "canary" not in exposed_by(error)
+
+
 def test_a_very_short_credential_is_no_word_to_blot_out() -> None:
     """Every 'a' replaced would make an error unreadable and hide nothing."""
     error = failure(reply(400, DOCUMENTED), signed={"X-API-Key": "a"})
@@ -322,7 +338,7 @@ def test_the_documented_headers_are_read() -> None:
         X_RateLimit_Limit="100",
         X_RateLimit_Remaining="87",
         X_RateLimit_Reset="1640995200",
-        Date=formatdate(NOW, usegmt=True),
+        Date=DATE,
     )
 
     assert RateLimitSeen(limit=100, remaining=87, reset=1_640_995_200.0, date=float(NOW)) == seen
@@ -378,6 +394,8 @@ def test_counts_that_are_none_are_absent(text: str) -> None:
         ("0", 0.0),
         ("60", 60.0),
         ("-60", None),
+        ("9999999999", 9_999_999_999.0),
+        ("10000000000", None),
         ("1769251500000", None),
         ("nan", None),
         ("Sat, 24 Jan 2026 10:45:00 GMT", None),
@@ -399,6 +417,7 @@ def test_a_reset_is_a_number_of_seconds(text: str, reset: float | None) -> None:
         ("Fri, 31 Dec 9999 23:59:59 GMT", None),
         ("Wed, 01 Jan 1000 00:00:00 GMT", None),
         ("Sat, 99 Jan 2026 10:45:00 GMT", None),
+        ("Sat, 24 Jan 99999999999999999999 10:45:00 GMT", None),
         ("yesterday", None),
         ("", None),
     ],
@@ -422,7 +441,11 @@ def test_a_date_is_read_in_all_three_forms(text: str, date: int | None) -> None:
         ("nan", None),
         ("inf", None),
         ("1e9", None),
+        ("9" * 18, 1e9),
+        ("9" * 19, None),
         ("9" * 26, None),
+        ("1.123456789", 1.123456789),
+        ("1.1234567891", None),
         ("abc", None),
         ("", None),
         ("0x10", None),
@@ -439,7 +462,7 @@ def test_a_date_is_read_in_all_three_forms(text: str, date: int | None) -> None:
 )
 def test_the_wait_of_a_header_is_read(text: str, wait: float | None) -> None:
     """Seconds or a date, compared with the server's own clock; anything else is absent."""
-    came = reply(429, b"", {"Retry-After": text, "Date": formatdate(NOW, usegmt=True)})
+    came = reply(429, b"", {"Retry-After": text, "Date": DATE})
 
     assert wait == read_rate_limit(came).retry_after
     assert wait == failure(came).retry_after
@@ -488,9 +511,7 @@ def test_the_header_goes_before_the_body_and_the_body_before_the_reset() -> None
 )
 def test_the_wait_until_a_reset_goes_by_the_servers_clock(ahead: int, wait: float | None) -> None:
     """A past one is no wait; one farther off than a minute's limit can be is a mistake."""
-    date = formatdate(NOW, usegmt=True)
-
-    assert wait == rate_limit(429, X_RateLimit_Reset=str(NOW + ahead), Date=date).retry_after
+    assert wait == rate_limit(429, X_RateLimit_Reset=str(NOW + ahead), Date=DATE).retry_after
 
 
 def test_the_wait_until_a_reset_needs_the_servers_date_unless_it_is_relative() -> None:
@@ -498,6 +519,7 @@ def test_the_wait_until_a_reset_needs_the_servers_date_unless_it_is_relative() -
     assert rate_limit(429, X_RateLimit_Reset=str(NOW)).retry_after is None
     assert 30.0 == rate_limit(429, X_RateLimit_Reset="30").retry_after
     assert rate_limit(429, X_RateLimit_Reset="3600").retry_after is None
+    assert 0.0 == rate_limit(429, X_RateLimit_Reset="1000000000", Date=DATE).retry_after
 
 
 @given(

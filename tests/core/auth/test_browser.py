@@ -109,6 +109,14 @@ async def test_a_program_that_fails_is_no_browser(program: Path, script: str) ->
     assert not await open_in_browser(URL)
 
 
+async def test_a_browser_that_the_standard_library_knows_may_fail_later_too(program: Path) -> None:
+    """Its own way would take what has not failed at once for a success."""
+    write(program, "sleep 0.05; exit 1")
+    webbrowser.register("known", None, webbrowser.Mozilla(str(program)), preferred=True)
+
+    assert not await open_in_browser(URL)
+
+
 async def test_a_missing_program_is_no_browser(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -229,6 +229,30 @@ async def test_a_refusal_is_answered_by_the_chosen_one() -> None:
     assert (0, 1) == (first.renewed, second.renewed)
 
 
+class Renewing(Provider):
+    """A credential that can be waited for."""
+
+    waited = 0
+
+    async def settled(self) -> None:
+        """Count."""
+        self.waited += 1
+
+
+async def test_who_closes_waits_for_the_chosen_one() -> None:
+    """A renewal that is cut off may cost a login; most credentials have none to wait for."""
+    renewing, plain = Renewing(), AuthChain(Provider())
+    chain = AuthChain(renewing, Renewing())
+    await chain.settled()
+
+    assert 0 == renewing.waited
+    for each in (chain, plain):
+        await each.sign(REQUEST)
+        await each.settled()
+
+    assert 1 == renewing.waited
+
+
 async def test_scopes_are_those_of_the_chosen_one() -> None:
     """They are not known before, nor of one that does not know them."""
     chain = AuthChain(Provider(scopes=["workflows:read"]))

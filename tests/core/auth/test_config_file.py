@@ -60,6 +60,14 @@ def test_there_is_none(tmp_path: Path) -> None:
     assert {} == read_config(Path(os.devnull), _as_it_is)
 
 
+def test_a_file_of_one_mib_is_read(tmp_path: Path) -> None:
+    """A larger one is no configuration that anybody wrote."""
+    path = tmp_path / "c.toml"
+    path.write_bytes(b"#" * 2**20)
+
+    assert {} == read_config(path, _as_it_is)
+
+
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
@@ -70,7 +78,7 @@ def test_there_is_none(tmp_path: Path) -> None:
         ("a = " + "1" * 5000, "it is no TOML"),
         ("a = 2026-02-30", "it is no TOML"),
         (f"{CANARY} = '\xe9'".encode("latin-1"), "it is no text in UTF-8"),
-        (f"#{CANARY}" * 100_000, "it is larger than 1 MiB"),
+        (f"#{CANARY}".ljust(2**20 + 1, "#"), "it is larger than 1 MiB"),
     ],
     ids=lambda value: repr(value)[:20],
 )

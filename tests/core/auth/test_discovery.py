@@ -20,6 +20,7 @@ PROFILE_KEY = "cf_live_profile00000002"
 DOCUMENTED = "https://api.cloudflow.io/v2"
 REQUEST = Request(method="GET", path="/workflows", target="/workflows")
 PROFILE = '[profiles.default]\nauth = "api_key"\napi_key_env = "PROFILE_KEY"\n'
+ELSEWHERE = PROFILE + 'base_url = "https://p/v2"'
 JWT = {"ISSUER": "app", "SUBJECT": "user", "PRIVATE_KEY": "-----BEGIN junk"}
 
 Write = Callable[[str], object]
@@ -44,6 +45,11 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Set:
             monkeypatch.setenv(f"CLOUDFLOW_{name}", value)
 
     return set_all
+
+
+def whole_jwt(key: str) -> dict[str, str]:
+    """Return the variables that a JWT needs."""
+    return {"JWT_ISSUER": "a", "JWT_SUBJECT": "b", f"JWT_{key}": "c"}
 
 
 async def _signed(chain: AuthChain) -> Mapping[str, str]:
@@ -152,9 +158,14 @@ async def test_variables_that_are_set_later_count(environment: Set) -> None:
         ("", {"BASE_URL": "https://e/v2"}, None, "https://e/v2"),
         ("", {"BASE_URL": " "}, None, DOCUMENTED),
         (PROFILE, {"BASE_URL": "https://e/v2"}, None, "https://e/v2"),
-        (PROFILE + 'base_url = "https://p/v2"', {"BASE_URL": "https://e"}, None, "https://p/v2"),
-        (PROFILE + 'base_url = "https://p/v2"', {}, "https://g/v2", "https://g/v2"),
-        (PROFILE + 'base_url = "https://p/v2"', {"API_KEY": KEY}, None, DOCUMENTED),
+        (ELSEWHERE, {"BASE_URL": "https://e"}, None, "https://p/v2"),
+        (ELSEWHERE, {}, "https://g/v2", "https://g/v2"),
+        (ELSEWHERE, {"API_KEY": KEY}, None, DOCUMENTED),
+        (ELSEWHERE, {"JWT_ISSUER": "a", "JWT_SUBJECT": "b"}, None, "https://p/v2"),
+        (ELSEWHERE, {"JWT_ISSUER": "a", "JWT_PRIVATE_KEY": "c"}, None, "https://p/v2"),
+        (ELSEWHERE, {"JWT_SUBJECT": "b", "JWT_PRIVATE_KEY_FILE": "c"}, None, "https://p/v2"),
+        (ELSEWHERE, whole_jwt("PRIVATE_KEY"), None, DOCUMENTED),
+        (ELSEWHERE, whole_jwt("PRIVATE_KEY_FILE"), None, DOCUMENTED),
     ],
 )
 def test_base_url(
@@ -177,7 +188,7 @@ async def test_a_profile_that_belongs_elsewhere(
     write: Write, environment: Set, given: str | None
 ) -> None:
     """Its credential does not go to the environment's base URL, unless one is given."""
-    write(PROFILE + 'base_url = "https://p/v2"')
+    write(ELSEWHERE)
     environment(**{f"JWT_{name}": value for name, value in JWT.items()})
     chain = AuthChain.default(base_url=given)
 
@@ -195,7 +206,7 @@ async def test_an_environment_that_belongs_elsewhere(
     write: Write, environment: Set, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A client that speaks to the profile's base URL takes no key there that comes up later."""
-    write(PROFILE + 'base_url = "https://p/v2"')
+    write(ELSEWHERE)
     chain = AuthChain.default()
     environment(API_KEY=KEY)
     monkeypatch.setattr(JWTAuth, "from_environment", AnonymousAuth)
@@ -211,6 +222,18 @@ async def test_a_profile_may_name_the_documented_base_url(write: Write, environm
     environment(API_KEY="")
 
     assert {"X-API-Key": PROFILE_KEY} == await _signed(chain)
+
+
+async def test_the_environment_may_name_the_profiles_base_url(
+    write: Write, environment: Set
+) -> None:
+    """With a slash at the end, too: a key that comes up later belongs there."""
+    write(ELSEWHERE)
+    environment(BASE_URL="https://p/v2/")
+    chain = AuthChain.default()
+    environment(API_KEY=KEY)
+
+    assert {"X-API-Key": KEY} == await _signed(chain)
 
 
 async def test_an_anonymous_profile_has_its_own_limits(write: Write) -> None:

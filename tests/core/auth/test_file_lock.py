@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import fcntl
+import itertools
 import os
 import stat
 import subprocess
@@ -18,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from cloudflow_async._core.auth import file_lock
 from cloudflow_async._core.auth.file_lock import FileLock
 from cloudflow_async._core.errors import CredentialError, InsecureFileError
 
@@ -116,6 +118,25 @@ async def test_patience_ends_after_a_minute(path: Path) -> None:
 
     assert 60 <= now() - began_at <= 60.2
     assert 0 == _descriptors(path)
+
+
+@pytest.mark.virtual_time
+async def test_it_is_tried_less_and_less_often(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At once when another holds it for a moment only; ten times a second when for long."""
+    now = asyncio.get_running_loop().time
+    tried_at: list[float] = []
+
+    def fail(_descriptor: int) -> bool:
+        tried_at.append(now())
+        return False
+
+    monkeypatch.setattr(file_lock, "lock", fail)
+    with pytest.raises(CredentialError):
+        async with FileLock(path, patience=0.5):
+            pass
+    pauses = [after - before for before, after in itertools.pairwise(tried_at)]
+
+    assert pytest.approx([0.005, 0.01, 0.02, 0.04, 0.08, 0.1, 0.1, 0.1, 0.1]) == pauses
 
 
 async def test_who_is_cancelled_while_waiting_leaves_nothing(path: Path) -> None:

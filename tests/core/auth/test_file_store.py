@@ -322,6 +322,14 @@ def test_a_file_that_is_no_token_file_is_not_read_to_its_end(saved: Path) -> Non
         asyncio.run(FileTokenStore(saved).load())
 
 
+def test_what_lies_beyond_a_mebibyte_is_not_seen(saved: Path) -> None:
+    """Not even a token that follows it."""
+    saved.write_bytes(b" " * 2**20 + saved.read_bytes())
+
+    with pytest.raises(CredentialError, match="Log in again"):
+        asyncio.run(FileTokenStore(saved).load())
+
+
 @given(content=st.binary(max_size=200))
 def test_any_bytes_end_in_a_token_or_in_one_error(content: bytes) -> None:
     """No other exception escapes, and nothing hangs."""

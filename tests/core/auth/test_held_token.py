@@ -39,6 +39,13 @@ def test_a_short_life_is_not_given_away(life: float, early: float, late: float) 
     assert pytest.approx(NOW + life - late) == held.ends_at
 
 
+def test_a_token_that_comes_too_late_has_no_life_to_give_away() -> None:
+    """Its answer took longer than the token lives: it has ended, and nothing else."""
+    held = hold(_token(-10.0), now=NOW, is_new=True)
+
+    assert (NOW - 10.0, NOW - 10.0) == (held.refresh_at, held.ends_at)
+
+
 def test_what_is_left_of_an_old_token_says_nothing_of_its_life() -> None:
     """Out of the store with 50 seconds to go, it is sent, and refreshed at once."""
     held = hold(_token(50.0), now=NOW, is_new=False)

@@ -256,7 +256,7 @@ async def test_a_clock_that_leapt_ahead_makes_a_new_token(clock: Clock) -> None:
     assert claims_of(await token_of(auth))["iat"] == int(clock.now) - 30
 
 
-@pytest.mark.parametrize("skew", [-600, -6, 6, 600, 80_000])
+@pytest.mark.parametrize("skew", [-600, -6, 6, 600, 86_400])
 async def test_a_refusal_teaches_the_servers_clock(clock: Clock, skew: float) -> None:
     """The next token is dated by it, and so are those after it, without another refusal."""
     auth = make(clock=clock)
@@ -269,6 +269,17 @@ async def test_a_refusal_teaches_the_servers_clock(clock: Clock, skew: float) ->
     assert renewed
     assert int(NOW + skew) - 30 == second["iat"]
     assert int(NOW + skew) - 30 + 3600 == third["iat"]
+
+
+async def test_what_was_learned_of_a_clock_is_told(
+    clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whose clock is wrong by minutes has more than this to mend."""
+    caplog.set_level(logging.INFO, "cloudflow_async")
+    auth = make(clock=clock)
+    await auth.renew(refusal(await token_of(auth), date=clock.now - 600))
+
+    assert ["JWTs are dated by the server's clock, -600 s from this one's"] == caplog.messages
 
 
 async def test_a_clock_that_was_set_right_is_noticed(clock: Clock) -> None:
@@ -481,6 +492,13 @@ def test_what_cannot_be_used_is_refused_without_showing_the_key(options: dict[st
 
     assert _lines(PEM)[0] not in exposed_by(caught.value)
     assert PASSWORD not in exposed_by(caught.value)
+
+
+def test_it_says_for_whom_it_signs() -> None:
+    """So that a program that has several can tell them apart."""
+    auth = make()
+
+    assert ("your-app-id", "user-12345") == (auth.issuer, auth.subject)
 
 
 def test_it_tells_who_it_is() -> None:

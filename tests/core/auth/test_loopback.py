@@ -199,6 +199,7 @@ async def test_whatever_keeps_it_from_listening_is_a_login_error(
         "http://127.0.0.1/callback?a=b",
         "http://127.0.0.1/callback#a",
         "http://127.0.0.1/a/../callback",
+        "http://127.0.0.1/a/./callback",
         "http://127.0.0.1/a/%2e%2e/callback",
         "http://127.0.0.1/call back",
         "http://127.0.0.1/callback\n",
@@ -212,6 +213,14 @@ def test_a_redirect_uri_elsewhere_is_refused(redirect_uri: Any) -> None:
     """With the name of what a web app uses instead."""
     with pytest.raises(InvalidArgumentError, match=r"authorization_request\(\) and exchange\(\)"):
         LoopbackListener(redirect_uri)
+
+
+@pytest.mark.parametrize("port", [1, 65535])
+def test_any_port_may_be_registered(port: int) -> None:
+    """From the first to the last that there is."""
+    redirect_uri = f"http://localhost:{port}/callback"
+
+    assert redirect_uri == LoopbackListener(redirect_uri).redirect_uri
 
 
 @pytest.mark.parametrize("path", ["callback", "/a?b", "@example.com/", ":99999/"])

@@ -17,7 +17,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from cloudflow_async._core.auth import Refusal
+from cloudflow_async._core.auth import Refusal, oauth2
 from cloudflow_async._core.auth.authorization import AuthorizationRequest
 from cloudflow_async._core.auth.oauth2 import OAuth2Auth
 from cloudflow_async._core.auth.token import Token
@@ -408,6 +408,24 @@ async def test_the_systems_browser_is_opened(
 
     assert shown == browser.urls
     assert "" == capsys.readouterr().err
+
+
+async def test_no_browser_is_opened_for_who_wants_none(
+    server: RotatingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The person may sit at another machine, or want another browser."""
+    opened: list[str] = []
+    browser = Browser()
+
+    async def open_in_browser(url: str) -> bool:
+        opened.append(url)
+        return True
+
+    monkeypatch.setattr(oauth2, "open_in_browser", open_in_browser)
+    await make(server).login(open_browser=False, show_url=browser.show)
+    await browser.done()
+
+    assert [] == opened
 
 
 async def test_nobody_who_comes_is_waited_for_so_long(server: RotatingServer) -> None:

@@ -75,6 +75,7 @@ def test_a_secret_of_three_letters_is_not_looked_for() -> None:
         (SECRET.encode() * 3).hex(),
         "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJ4In0.c2ln",
         "unsupported_grant_type=ABC",
+        "0123456789abcdefghij",
     ],
 )
 def test_a_long_run_of_characters_is_hidden(run: str) -> None:

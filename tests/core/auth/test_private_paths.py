@@ -87,6 +87,18 @@ def test_directories_are_made_for_their_owner_alone(tmp_path: Path, umask: int) 
     assert 0o755 == stat.S_IMODE(tmp_path.stat().st_mode)
 
 
+def test_a_directory_that_appears_meanwhile_is_as_good(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two processes may look at the same time, and find that it is missing."""
+    directory = tmp_path / "tokens"
+    directory.mkdir(mode=0o700)
+    monkeypatch.setattr(Path, "exists", lambda path: path != directory)
+    make_directory(directory)
+
+    assert directory.is_dir()
+
+
 @pytest.mark.parametrize(
     ("mode", "refused"), [(0o700, False), (0o775, False), (0o1777, False), (0o777, True)]
 )

@@ -37,6 +37,7 @@ def _read(values: object, name: str = "work") -> Settings:
         API_KEY,
         {"auth": "api_key", "api_key_file": "~/key", "next_key_keyring": "service/user/name"},
         {"auth": "api_key", "api_key_keyring": "a/b", "created_at": date(2026, 1, 20)},
+        {"auth": "api_key", "api_key_env": "X" * 128},
         {**API_KEY, "created_at": datetime(2026, 1, 20, tzinfo=UTC), "next_key_env": "_N2"},
         OAUTH2,
         {
@@ -115,6 +116,11 @@ def test_a_base_url_loses_its_slash() -> None:
             "'client_id' is unknown; with auth = \"api_key\" there are: ",
         ),
         ({**API_KEY, "a\x1bb": 1}, "'a\\u001bb' is unknown"),
+        ({**API_KEY, "x" * 65: 1}, f"'{'x' * 64}' is unknown"),
+        (
+            {"auth": "api_key", "api_key_env": "X" * 129},
+            "'api_key_env' must be the name of an environment variable",
+        ),
         (
             {**API_KEY, "tier": "gold"},
             "'tier' must be one of standard, enterprise, unauthenticated",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from cloudflow_async._core.auth.token import Token
 from cloudflow_async._core.errors import (
     CredentialError,
     CredentialWarning,
+    LoginError,
     NoCredentialsError,
     ReauthenticationRequiredError,
 )
@@ -116,6 +118,27 @@ def test_no_file(tmp_path: Path) -> None:
 
     with pytest.raises(NoCredentialsError, match=r"no profile 'work': .*missing\.toml' is missing"):
         read_profile("work", {"CLOUDFLOW_CONFIG": str(missing)})
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda environ: read_profile("work", environ),
+        lambda environ: make_profile("work", {"auth": "none"}, environ),
+        lambda environ: token_path("../work", environ),
+        lambda environ: profile_names({**environ, "CLOUDFLOW_CONFIG": "/"}),
+    ],
+    ids=["read", "made", "tokens", "names"],
+)
+def test_the_environment_does_not_show_in_a_traceback(
+    tmp_path: Path, use: Callable[[Mapping[str, str]], object]
+) -> None:
+    """Whoever records local variables would record all secrets of a machine."""
+    environ = {"CLOUDFLOW_CONFIG": str(tmp_path / "missing.toml"), "PASSWORD": CANARY}
+    with pytest.raises(CredentialError) as caught:
+        use(environ)
+
+    assert CANARY not in exposed_by(caught.value)
 
 
 def test_a_secret_in_the_file_is_not_shown(write: Write) -> None:
@@ -213,6 +236,22 @@ def test_options_of_a_login(write: Write, monkeypatch: pytest.MonkeyPatch) -> No
     assert not shows(auth, "canary-secret")
 
 
+async def test_the_issuer_of_a_login(write: Write) -> None:
+    """Where a profile names it, a callback that does not is not believed."""
+    profile = write(
+        "oauth2",
+        'client_id = "app"',
+        'redirect_uri = "https://app/callback"',
+        'issuer = "https://a"',
+    )
+    auth = profile.auth()
+    assert isinstance(auth, OAuth2Auth)
+    request = auth.authorization_request()
+
+    with pytest.raises(LoginError, match=r"\(iss\)"):
+        await auth.exchange(f"code=c&state={request.state.reveal()}", request)
+
+
 def test_a_login_without_its_secret(write: Write) -> None:
     """A variable that is not set is noticed when the credential is made."""
     with pytest.raises(NoCredentialsError, match="'client_secret_env' names is missing"):
@@ -275,6 +314,14 @@ def test_where_tokens_lie(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
     assert {folder} == {first.parent, second.parent}
     with pytest.raises(CredentialError, match="The name of a profile"):
         token_path("../work")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="paths differ there")
+def test_tokens_are_found_again_by_the_next_version() -> None:
+    """Who has logged in stays logged in."""
+    path = token_path("work", {"CLOUDFLOW_CONFIG": "/etc/cloudflow.toml"})
+
+    assert "work-756ed6be85de.json" == path.name
 
 
 def test_a_token_file_of_ones_own(write: Write, tmp_path: Path) -> None:

@@ -214,7 +214,9 @@ async def test_who_has_nothing_under_way_is_settled() -> None:
 
 
 @pytest.mark.virtual_time
-async def test_a_run_that_is_cancelled_is_not_the_callers_cancellation() -> None:
+async def test_a_run_that_is_cancelled_is_not_the_callers_cancellation(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     """Who cancels all tasks of a loop ends the run, too; who waited may try again."""
     flight = SingleFlight(Work(), name="to be cancelled")
     flight.start()
@@ -225,6 +227,7 @@ async def test_a_run_that_is_cancelled_is_not_the_callers_cancellation() -> None
         await caller
 
     assert "done" == await flight.run()
+    assert [] == caplog.messages
 
 
 def test_one_loop_after_another() -> None:

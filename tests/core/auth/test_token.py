@@ -11,8 +11,10 @@ from typing import Any
 import attrs
 import pytest
 
-from cloudflow_async._core.auth.token import LONGEST_TOKEN, Token
+from cloudflow_async._core.auth.token import Token
 from cloudflow_async._core.errors import InvalidArgumentError
+
+from .exposure import exposed_by
 
 ACCESS = "eyJhbGciOi.access-canary_~+/=="
 REFRESH = "refresh canary!0123456789"
@@ -46,7 +48,7 @@ def test_all_but_the_access_token_may_be_unknown() -> None:
         {"access_token": "é"},
         {"access_token": None},
         {"access_token": b"bytes"},
-        {"access_token": "x" * (LONGEST_TOKEN + 1)},
+        {"access_token": "x" * 16_385},
         {"refresh_token": ""},
         {"refresh_token": "line\nbreak"},
         {"refresh_token": 7},
@@ -67,9 +69,24 @@ def test_what_cannot_be_a_token_is_refused(fields: dict[str, Any]) -> None:
     assert not isinstance(value, str) or not value or value not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"access_token": ACCESS, "refresh_token": REFRESH, "expires_at": math.nan},
+        {"access_token": ACCESS, "refresh_token": f"{REFRESH}\n"},
+    ],
+)
+def test_what_is_refused_does_not_show_in_a_traceback(fields: dict[str, Any]) -> None:
+    """Neither the tokens that are right nor the one that is not."""
+    with pytest.raises(InvalidArgumentError) as caught:
+        Token(**fields)
+
+    assert "canary" not in exposed_by(caught.value)
+
+
 def test_the_longest_token_is_accepted() -> None:
     """16,384 characters; headers of that size are refused by most servers anyway."""
-    text = "x" * LONGEST_TOKEN
+    text = "x" * 16_384
 
     assert text == Token(access_token=text).access_token.reveal()
 

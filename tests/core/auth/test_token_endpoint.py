@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote
 
+import attrs
 import pytest
 
+from cloudflow_async._core.auth import token_endpoint
 from cloudflow_async._core.auth.authorization import new_request
 from cloudflow_async._core.auth.token import Token
 from cloudflow_async._core.auth.token_endpoint import LARGEST_ANSWER, TokenEndpoint
@@ -252,6 +254,7 @@ async def test_the_url_is_used_as_it_stands(path: str, target: str) -> None:
         ({"client_secret": Secret("canary\r\n")}, "client_secret must be"),
         ({"client_secret": Secret("canaryé")}, "client_secret must be"),
         ({"client_secret": Secret("")}, "client_secret must be"),
+        ({"client_secret": Secret("x" * 4097)}, "client_secret must be"),
         ({"client_secret": Secret("canary"), "method": "private_key_jwt"}, "client_secret_post, "),
         ({"method": "canary"}, "client_secret_post, client_secret_basic"),
     ],
@@ -262,6 +265,35 @@ def test_what_cannot_be_used_is_refused(given: dict[str, Any], message: str) -> 
         endpoint(**({"url": "https://auth.cloudflow.io"} | given))
 
     assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize("length", [1, 4096])
+def test_a_client_secret_may_be_short_or_long(length: int) -> None:
+    """RFC 6749, A.2, bounds it nowhere; we do, well beyond what any server gives."""
+    made = endpoint("https://auth.cloudflow.io", client_secret=Secret("x" * length))
+
+    assert isinstance(made, TokenEndpoint)
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize(
+    ("policy", "scripts", "waited"),
+    [("_NOT_SENT", (), 0.5 + 1.0), ("_SENT", (resetting, answering(granting())), 0.5)],
+)
+async def test_a_person_who_waits_is_answered_soon(
+    policy: str, scripts: tuple[Script, ...], waited: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All pauses together take a second and a half, at most."""
+    patient = attrs.evolve(getattr(token_endpoint, policy), chance=lambda: 1.0)
+    monkeypatch.setattr(token_endpoint, policy, patient)
+    began_at = asyncio.get_running_loop().time()
+    if scripts:
+        await outcome_of(*scripts)
+    else:
+        with pytest.raises(TokenRequestError):
+            await refresh(endpoint("http://127.0.0.1:1"))
+
+    assert waited == pytest.approx(asyncio.get_running_loop().time() - began_at, abs=0.2)
 
 
 def test_its_attributes_do_not_show_the_secret() -> None:

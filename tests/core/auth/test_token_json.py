@@ -76,10 +76,11 @@ _DAMAGED: list[Any] = [
 
 @pytest.mark.parametrize("change", _DAMAGED, ids=str)
 def test_what_is_damaged_is_refused_without_showing_it(change: dict[str, Any]) -> None:
-    """The message names the place and says what to do."""
+    """The message names the place and the field, and says what to do."""
     with pytest.raises(CredentialError, match=r"^The box holds no token .* Log in again\.$") as it:
         token_json.read(json.dumps(_CONTENT | change).encode(), "The box")
 
+    assert next(iter(change)) in str(it.value)
     assert "canary" not in exposed_by(it.value)
 
 

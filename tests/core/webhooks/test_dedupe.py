@@ -75,6 +75,14 @@ async def test_it_is_bounded() -> None:
     assert {"running": "running", "b": "done", "d": "done", "a": "new"} == claims
 
 
+async def test_one_id_for_an_instant() -> None:
+    """Bounds may be as small as anybody likes, as long as they are some."""
+    store = MemoryDedupeStore(size=1, expires_after=0.5, clock=Clock())
+    await finish(store, "a", "b")
+
+    assert ["new", "done"] == [await store.claim("a"), await store.claim("b")]
+
+
 async def test_a_second_end_makes_it_young() -> None:
     """An id that was forgotten and is done again is kept as long as any other."""
     clock = Clock()

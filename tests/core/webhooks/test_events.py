@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -178,6 +179,7 @@ def test_a_body_without_an_event(name: Any) -> None:
         parsed({"type": "thing.made"})
 
     assert "x" * 128 == parsed({"event": "x" * 128}).type
+    assert "x" == parsed({"event": "x"}).type
 
 
 def test_an_unreadable_delivery_cannot_be_handled_either() -> None:
@@ -205,6 +207,28 @@ def test_typed_data_read_like_json() -> None:
     assert (2, {"id", "new"}) == (len(data), set(data))
     with pytest.raises(KeyError, match="size"):
         data["size"]
+
+
+def test_events_can_be_collected() -> None:
+    """They have a hash, although their data, which are a dictionary, have none."""
+    event = parsed({"event": "thing.sold", "data": {"to": []}})
+
+    assert {event} == {event, parsed({"event": "thing.sold", "data": {"to": []}})}
+
+
+def test_models_inside_of_data_stay_models() -> None:
+    """Reading data like JSON takes nothing apart."""
+    inner: Any = ThingData(id="t_2")
+
+    assert inner is ThingData(id="t_1", extra={"inner": inner})["inner"]
+
+
+@pytest.mark.parametrize("cls", [WebhookEvent, Delivery])
+def test_fields_are_named(cls: type[Any]) -> None:
+    """So that one more of them, anywhere, changes nobody's program."""
+    kinds = {each.kind for each in inspect.signature(cls).parameters.values()}
+
+    assert {inspect.Parameter.KEYWORD_ONLY} == kinds
 
 
 def test_documented_fields_win() -> None:

@@ -189,6 +189,18 @@ async def test_a_listener_can_be_removed() -> None:
     assert ["before", "after"] == [event.id for event in other.events]
 
 
+async def test_one_handler_may_listen_twice() -> None:
+    """Each registration counts on its own, and is removed on its own."""
+    router, handler = make_router(), Handler()
+    remove = router.listen(["*"], handler)
+    router.listen(["*"], handler)
+    await hand(router, parcel(id="before"))
+    remove()
+    await hand(router, parcel(id="after"))
+
+    assert ["before", "before", "after"] == [event.id for event in handler.events]
+
+
 async def test_nobody_listens() -> None:
     """What nobody wants is accepted, and not remembered: somebody may want the next copy."""
     router, handler = make_router(), Handler()
