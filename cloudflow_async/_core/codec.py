@@ -187,7 +187,7 @@ def _converter() -> cattrs.Converter:
     # first client is made.
     import cattrs  # noqa: PLC0415 - see above
 
-    converter = cattrs.Converter(detailed_validation=False)
+    converter = cattrs.Converter()
     for kind, hook in _KINDS.items():
         converter.register_structure_hook(kind, hook)
     converter.register_structure_hook_factory(_is_mapping, _mapping_hook)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from datetime import UTC
@@ -239,7 +238,7 @@ def _wait_of_header(reply: Reply) -> float | None:
 def _wait_of_json(value: Json) -> float | None:
     if isinstance(value, str):
         value = _number(value)
-    if not (is_number(value) and math.isfinite(value)):
+    if not is_number(value):
         return None
     return min(float(value), _LONGEST_WAIT) if value >= 0 else None
 
