@@ -325,6 +325,10 @@ def test_a_callback_may_be_long(callback: str) -> None:
         (f"code={CODE}&code={CODE}&state={STATE}", "more than one code"),
         (f"{query()}&iss=https://auth.cloudflow.io&iss=https://evil.io", "more than one iss"),
         (f"state={STATE}&error=a&error=b", "more than one error"),
+        (
+            f"state={STATE}&error=a&error_description=b&error_description=c",
+            "more than one error_description",
+        ),
         (f"state={STATE}", "has no code"),
         (f"state={STATE}&code=", "has a code that none can be"),
         (f"state={STATE}&code=a%00b", "has a code that none can be"),

@@ -283,6 +283,17 @@ async def test_a_forged_callback_does_not_spend_the_request(server: RotatingServ
     assert (0, 1) == (requests, len(server.forms))
 
 
+async def test_answered_requests_are_remembered_beside_later_ones(server: RotatingServer) -> None:
+    """As long as they are young enough to be accepted."""
+    auth = make(server, redirect_uri=CALLBACK)
+    first, second = auth.authorization_request(), auth.authorization_request()
+    for request in (first, second):
+        await auth.exchange(answer_to(request), request)
+        await asyncio.sleep(100.0)
+    with pytest.raises(LoginError, match="answered before"):
+        await auth.exchange(answer_to(first), first)
+
+
 async def test_answered_requests_are_forgotten_when_they_are_too_old(
     server: RotatingServer,
 ) -> None:
