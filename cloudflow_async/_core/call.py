@@ -7,7 +7,13 @@ from collections.abc import Mapping
 
 import attrs
 
-from .errors import CloudFlowError, NotFoundError, OutcomeUnknownError
+from .errors import (
+    CloudFlowError,
+    DeadlineExceededError,
+    NotFoundError,
+    OutcomeUnknownError,
+    UnexpectedRedirectError,
+)
 from .limiter import Permit
 from .messages import Request, Response
 from .options import Options
@@ -48,6 +54,9 @@ class Call:
     lost: bool = False
     """Whether an attempt ended so that it may have been carried out."""
 
+    failure: CloudFlowError | None = None
+    """How the last attempt failed, while another one is prepared or under way."""
+
     location: str | None = attrs.field(default=None, repr=False)
     hops: int = 0
     renewed: bool = False
@@ -85,8 +94,11 @@ class Call:
 
     def final(self, error: CloudFlowError) -> CloudFlowError:
         """Return the error that it ends with after the failure of its last attempt."""
+        self.failure = None
         error = self.counted(error)
         if self.request.method in REPEATABLE or not self.lost:
+            return error
+        if isinstance(error, UnexpectedRedirectError):
             return error
         unknown = OutcomeUnknownError(
             f"{self} may have been applied: it failed ({error}) and was not sent again. "
@@ -96,6 +108,32 @@ class Call:
         )
         unknown.__cause__ = error
         return unknown
+
+    def too_late(
+        self,
+        problem: str,
+        failure: CloudFlowError | None = None,
+        *,
+        retry_after: float | None = None,
+    ) -> DeadlineExceededError:
+        """Return the error that it ends with for lack of time.
+
+        Args:
+            problem: What takes too long, as a sentence.
+            failure: How the last attempt failed; None: as it was noted, if one failed at all.
+            retry_after: Seconds of the wait that was not begun.
+        """
+        failure, self.failure = failure or self.failure, None
+        asked = getattr(failure, "retry_after", None)
+        error = DeadlineExceededError(
+            f"{self}: {problem}" + (f" Last: {failure}" if failure else ""),
+            status=getattr(failure, "status", None),
+            code=getattr(failure, "code", None),
+            request_id=getattr(failure, "request_id", None),
+            retry_after=asked if retry_after is None else retry_after,
+        )
+        self.counted(error).__cause__ = failure
+        return error
 
     def counted(self, error: CloudFlowError) -> CloudFlowError:
         """Return `error` with what is known of the attempts."""

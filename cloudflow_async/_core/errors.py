@@ -4,7 +4,7 @@
     ├── InvalidArgumentError            your argument; also a ValueError; nothing was sent
     ├── TransportError                  no complete answer came
     │   ├── RequestTimeoutError         ... within `timeout`
-    │   └── ResponseTooLargeError       ... of a size we accept
+    │   └── ResponseTooLargeError       ... of a size we accept, head or body
     ├── StatusError                     the server answered with an error status
     │   ├── BadRequestError             400, 405, 413, 415, 422 and other 4xx without a class
     │   ├── AuthenticationError         401
@@ -44,6 +44,7 @@ their attributes: task queues move exceptions between processes.  None holds a c
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -84,7 +85,7 @@ class InvalidArgumentError(CloudFlowError, ValueError):
 
 
 class TransportError(CloudFlowError):
-    """No complete answer came: connecting, sending or receiving failed."""
+    """No complete answer came: connecting, sending or receiving failed, or a proxy refused."""
 
     sent: bool
     """Whether the request, or a part of it, may have reached the server."""
@@ -105,7 +106,10 @@ class RequestTimeoutError(TransportError, TimeoutError):
 
 
 class ResponseTooLargeError(TransportError):
-    """An answer, decompressed, exceeds the limit; reading stopped there."""
+    """The head of an answer, or its decompressed body, exceeds its limit; reading stopped there.
+
+    The limits are the client's `max_header_bytes` and `max_response_bytes`.
+    """
 
 
 class StatusError(CloudFlowError):
@@ -118,7 +122,13 @@ class StatusError(CloudFlowError):
     """The document's error code, such as ``invalid_parameter``; unknown codes as they came."""
 
     server_message: str | None
-    """The server's own message; None when it sent none that could be read."""
+    """What the answer itself says is wrong; None when it says nothing that could be read.
+
+    That is the message of the documented envelope, at most 512 characters.  Of a body of another
+    shape, as gateways and other frameworks send them, it is one line of at most 200: `title` and
+    `detail` of RFC 9457, a JSON field such as `message`, `error` or `detail`, the title of an HTML
+    page, or the first line of plain text.
+    """
 
     field: str | None
     """The parameter or body field at fault, where the server names one."""
@@ -141,6 +151,15 @@ class StatusError(CloudFlowError):
     body: str
     """The beginning of the answer's body, at most 512 characters, control characters escaped."""
 
+    headers: Mapping[str, str]
+    """The first 64 headers of the answer; upper and lower case are the same.
+
+    Values have at most 512 characters, control characters escaped.  ``***`` stands for the value
+    of a header that may carry a secret by its name (``Set-Cookie``, ``WWW-Authenticate``,
+    ``Location``, and whatever has `token`, `key` or the like in it), and for a credential of the
+    request that the server repeats.
+    """
+
     def __init__(  # noqa: PLR0913 - one parameter for each thing that the answer says
         self,
         message: str,
@@ -155,6 +174,7 @@ class StatusError(CloudFlowError):
         path: str | None = None,
         elapsed: float | None = None,
         body: str = "",
+        headers: Mapping[str, str] | None = None,
         **attributes: Any,
     ) -> None:
         super().__init__(message, **attributes)
@@ -168,10 +188,11 @@ class StatusError(CloudFlowError):
         self.path = path
         self.elapsed = elapsed
         self.body = body
+        self.headers = {} if headers is None else headers
 
     @property
     def message(self) -> str:
-        """The server's own message where it sent one, else what went wrong in one sentence."""
+        """`server_message` where there is one, else what went wrong in one sentence."""
         return self.server_message or super().message
 
 
@@ -209,6 +230,9 @@ class DecodeError(CloudFlowError):
     path: str | None
     """Where in the JSON, such as ``data[3].created_at``; None when it is not JSON at all."""
 
+    status: int | None
+    """HTTP status of the answer; None when it was no answer to a call."""
+
     request_id: str | None
     """What the service's support asks for."""
 
@@ -220,12 +244,14 @@ class DecodeError(CloudFlowError):
         message: str,
         *,
         path: str | None = None,
+        status: int | None = None,
         request_id: str | None = None,
         retryable: bool = False,
         **attributes: Any,
     ) -> None:
         super().__init__(message, **attributes)
         self.path = path
+        self.status = status
         self.request_id = request_id
         self.retryable = retryable
 
@@ -239,6 +265,9 @@ class ResponseMismatchError(CloudFlowError):
     path: str | None
     """Where in the JSON it does, such as ``data[3].pipeline_id``."""
 
+    status: int | None
+    """HTTP status of the answer."""
+
     request_id: str | None
     """What the service's support asks for."""
 
@@ -247,11 +276,13 @@ class ResponseMismatchError(CloudFlowError):
         message: str,
         *,
         path: str | None = None,
+        status: int | None = None,
         request_id: str | None = None,
         **attributes: Any,
     ) -> None:
         super().__init__(message, **attributes)
         self.path = path
+        self.status = status
         self.request_id = request_id
 
 
@@ -276,21 +307,46 @@ class OutcomeUnknownError(CloudFlowError):
 class DeadlineExceededError(CloudFlowError, TimeoutError):
     """The call's `deadline` passed, or a wait was not begun because it would pass it.
 
-    Also raised when the wait for the rate limit would be longer than `max_wait`.
+    Also raised when the wait for the rate limit would be longer than `max_wait`.  When an attempt
+    had failed before, that failure is the `__cause__`, and `status`, `code` and `request_id` are
+    those of its answer.
     """
 
+    status: int | None
+    """HTTP status of the last answer, such as 429 or 503; None when none came."""
+
+    code: str | None
+    """The document's error code in that answer; None when it had none."""
+
+    request_id: str | None
+    """What the service's support asks for, of that answer."""
+
     retry_after: float | None
-    """Seconds of the wait that was not begun; None when the deadline passed on the way."""
+    """Seconds of the wait that was not begun; else those that the last answer asked to wait."""
 
     def __init__(
-        self, message: str, *, retry_after: float | None = None, **attributes: Any
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        code: str | None = None,
+        request_id: str | None = None,
+        retry_after: float | None = None,
+        **attributes: Any,
     ) -> None:
         super().__init__(message, **attributes)
+        self.status = status
+        self.code = code
+        self.request_id = request_id
         self.retry_after = retry_after
 
 
 class UnexpectedRedirectError(CloudFlowError):
-    """The server answered 3xx, and redirects are not followed."""
+    """The server answered 3xx, and redirects are not followed.
+
+    A POST or PATCH that was answered so may have been applied or not: look (list or get) before
+    you repeat it.
+    """
 
     status: int
     """HTTP status."""
@@ -298,12 +354,22 @@ class UnexpectedRedirectError(CloudFlowError):
     origin: str | None
     """Scheme, host and port that it pointed to; never the path or query."""
 
+    request_id: str | None
+    """What the service's support asks for."""
+
     def __init__(
-        self, message: str, *, status: int = 0, origin: str | None = None, **attributes: Any
+        self,
+        message: str,
+        *,
+        status: int = 0,
+        origin: str | None = None,
+        request_id: str | None = None,
+        **attributes: Any,
     ) -> None:
         super().__init__(message, **attributes)
         self.status = status
         self.origin = origin
+        self.request_id = request_id
 
 
 class CrossOriginError(CloudFlowError):

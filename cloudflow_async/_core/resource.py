@@ -234,6 +234,7 @@ def _shown(id: str) -> str:
 def _complete(
     error: DecodeError | ResponseMismatchError, request: Request, response: Response
 ) -> None:
+    error.status = response.status
     error.request_id = response.request_id
     error.attempts = response.attempts
     error.may_have_been_applied = request.method not in SAFE

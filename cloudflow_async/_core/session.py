@@ -226,6 +226,7 @@ class Session:
                 delay = await self._delay(call, error)
             else:
                 self._budget.refund(call.spent)
+                call.failure = None
                 return response
             self._retries += 1
             if delay > 0:
@@ -297,7 +298,12 @@ class Session:
         call.lost = call.lost or leaves_open(error)
         if self._closed:
             raise call.final(error)
-        if isinstance(error, AuthenticationError) and await self._renew(call):
+        if isinstance(error, DeadlineExceededError) and call.failure is not None:
+            raise call.too_late(
+                f"attempt {call.attempts + 1} was not begun: {error.message}",
+                retry_after=error.retry_after,
+            )
+        if isinstance(error, AuthenticationError) and await self._renew(call, error):
             return 0.0
         if isinstance(error, UnexpectedRedirectError) and self._follow(call):
             return 0.0
@@ -311,6 +317,7 @@ class Session:
         if cost is None:
             raise call.final(error)
         call.spent = cost
+        call.failure = error
         _LOG.debug(
             "%s: attempt %d failed (%s); again in %.2f s",
             str(call),
@@ -320,11 +327,12 @@ class Session:
         )
         return delay
 
-    async def _renew(self, call: Call) -> bool:
+    async def _renew(self, call: Call, refused: AuthenticationError) -> bool:
         """Return whether a refused credential was replaced; it is tried once in a call."""
         if call.renewed:
             return False
         call.renewed = True
+        call.failure = refused
         try:
             return await self._auth.renew(Refusal(signed=call.signed, date=call.date))
         except CloudFlowError as error:
@@ -354,13 +362,10 @@ class Session:
             bound = f"is longer than max_wait, {most:.3g} s"
         else:
             return
-        refused = DeadlineExceededError(
-            f"{call}: the wait for the "
-            f"{'rate limit' if is_throttle(error) else 'next attempt'} ({delay:.3g} s) {bound}. "
-            f"Last: {error}",
-            retry_after=delay,
+        reason = "rate limit" if is_throttle(error) else "next attempt"
+        raise call.too_late(
+            f"the wait for the {reason} ({delay:.3g} s) {bound}.", error, retry_after=delay
         )
-        raise call.counted(refused) from error
 
     def _note_date(self, date: float | None) -> None:
         if date is not None:
@@ -391,11 +396,9 @@ class Session:
     def _interrupted(self, call: Call) -> CloudFlowError:
         if self._closed and call.left() != 0:
             return call.counted(ClientClosedError(f"{call}: the client was closed meanwhile."))
-        return call.counted(
-            DeadlineExceededError(
-                f"{call}: not done within the deadline of {call.options.deadline:g} seconds, "
-                f"after {call.attempts} attempt(s)."
-            )
+        return call.too_late(
+            f"not done within the deadline of {call.options.deadline:g} seconds, "
+            f"after {call.attempts} attempt(s)."
         )
 
     async def _drain(self, loop: asyncio.AbstractEventLoop, seconds: float) -> None:

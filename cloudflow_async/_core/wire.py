@@ -7,6 +7,10 @@ from collections.abc import Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
+from itertools import islice
+from typing import Final
+
+from multidict import CIMultiDict
 
 from .arguments import is_number
 from .errors import (
@@ -45,7 +49,40 @@ Any other 4xx is a `BadRequestError`, any 5xx a `ServerError`.
 RELATIVE_RESET = 1e9
 """Below it, an ``X-RateLimit-Reset`` cannot be a Unix time of this API's life: it is seconds."""
 
+MESSAGE_FIELDS: Final[tuple[tuple[str, ...], ...]] = (
+    ("message",),
+    ("title", "detail"),  # RFC 9457; a framework's detail alone
+    ("error", "error_description"),  # RFC 6749, 5.2; a framework's error alone
+    ("errors",),
+    ("msg",),
+    ("reason",),
+)
+"""JSON fields that say what is wrong, in this order; the fields of one row are joined.
+
+An object or a list in one of them is searched in the same way, a list for its first item.
+"""
+
+SECRET_HEADERS: Final = re.compile(
+    r"auth|cookie|credential|csrf|key|nonce|passw|secret|session|signature|token|xsrf"
+    r"|^(content-)?location$|^link$|^refresh$",
+    re.IGNORECASE,
+)
+"""Names of headers whose values no error shows: by its name such a header may carry a secret.
+
+That is so for URLs, too: their path and query may hold a token.
+"""
+
 _EXCERPT = 512
+_ONE_LINE = 200
+_SEARCHED = 4096
+"""Bytes of a body, or characters of a field of it, in which its message is looked for."""
+
+_DEEPEST = 3
+"""Objects and lists inside each other in which it is looked for."""
+
+_MOST_HEADERS = 64
+_HIDDEN = "***"
+_TITLE = re.compile(r"<(?:title|h1)\b[^>]{0,100}>([^<]{1,1000})", re.IGNORECASE)
 _LONGEST_WAIT = 1e9
 _LONGEST_RESET = 120.0
 _YEAR_2286 = 1e10
@@ -129,7 +166,9 @@ def _parse(reply: Reply, request_id: str | None, redact: Redact) -> Json | Decod
         return loads(reply.body)
     except DecodeError as error:
         message, retryable = printable(redact(error.message)), error.retryable
-    return DecodeError(message, request_id=request_id, retryable=retryable)
+    if title := _line(_title(_beginning(reply.body)), redact):
+        message += f"; it is a page with the title '{title}'"
+    return DecodeError(message, status=reply.status, request_id=request_id, retryable=retryable)
 
 
 def _failure(request: Request, reply: Reply, attempts: int, redact: Redact) -> CloudFlowError:
@@ -141,13 +180,16 @@ def _failure(request: Request, reply: Reply, attempts: int, redact: Redact) -> C
     return DecodeError(
         f"{request.method} {request.path} was answered with status {status}, "
         "which this API does not use.",
+        status=status,
         request_id=_request_id(reply.headers, redact),
     )
 
 
 def _status_error(request: Request, reply: Reply, attempts: int, redact: Redact) -> StatusError:
-    status, error = reply.status, _error_object(reply.body)
-    code, told = _text(error.get("code"), redact), _text(error.get("message"), redact)
+    status, value = reply.status, _json_of(reply.body)
+    error = _envelope(value)
+    code = _text(error.get("code"), redact)
+    told = _text(error.get("message"), redact) or _line(_message(reply, value), redact)
     request_id = _text(error.get("request_id"), redact) or _request_id(reply.headers, redact)
     default = ServerError if status >= 500 else BadRequestError
     return ERRORS_BY_STATUS.get(status, default)(
@@ -162,6 +204,7 @@ def _status_error(request: Request, reply: Reply, attempts: int, redact: Redact)
         path=request.path,
         elapsed=reply.elapsed,
         body=excerpt(reply.body, redact),
+        headers=_shown_headers(reply.headers, redact),
         attempts=attempts,
     )
 
@@ -183,12 +226,15 @@ def _redirect(request: Request, reply: Reply, redact: Redact) -> CloudFlowError:
         place: str | None = redact(str(origin(reply.headers.get("Location", ""))))
     except CrossOriginError:
         place = None
+    advice = "Is the base URL right?"
+    if request.method in {"POST", "PATCH"}:
+        advice = f"It may have been applied or not: look before you repeat it. {advice}"
     return UnexpectedRedirectError(
         f"{request.method} {request.path} was answered with a redirect ({reply.status}) to "
-        f"{place or 'an address that is no absolute URL'}; it was not followed. "
-        "Is the base URL right?",
+        f"{place or 'an address that is no absolute URL'}; it was not followed. {advice}",
         status=reply.status,
         origin=place,
+        request_id=_request_id(reply.headers, redact),
     )
 
 
@@ -204,14 +250,80 @@ def printable(text: str) -> str:
 
 
 def _error_object(body: bytes) -> Mapping[str, Json]:
-    # API document, Error Response Format: {"error": {...}}.  A gateway's HTML page, an empty
-    # body or another shape must not hide the status.
+    return _envelope(_json_of(body))
+
+
+def _json_of(body: bytes) -> Json:
+    # A gateway's HTML page or an empty body must not hide the status.
     try:
-        value = loads(body)
+        return loads(body)
     except DecodeError:
-        return {}
+        return None
+
+
+def _envelope(value: Json) -> Mapping[str, Json]:
+    # API document, Error Response Format: {"error": {...}}.
     error = value.get("error") if isinstance(value, dict) else None
     return error if isinstance(error, dict) else {}
+
+
+def _message(reply: Reply, value: Json) -> str | None:
+    """Return what an answer says that has no message in the documented envelope."""
+    if found := _message_of_json(value):
+        return found
+    text = _beginning(reply.body)
+    if found := _title(text):
+        # "502 Bad Gateway": the status is in the message of the error already.
+        return found.removeprefix(f"{reply.status} ")
+    kind = reply.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    return text.partition("\n")[0] if kind == "text/plain" else None
+
+
+def _message_of_json(value: Json, depth: int = _DEEPEST) -> str | None:
+    if isinstance(value, str):
+        return value[:_SEARCHED].strip() or None
+    if not (value and depth):
+        return None
+    if isinstance(value, list):
+        return _message_of_json(value[0], depth - 1)
+    if not isinstance(value, dict):
+        return None
+    for names in MESSAGE_FIELDS:
+        parts = [_message_of_json(value.get(name), depth - 1) for name in names]
+        if any(parts):
+            return ": ".join(filter(None, parts))
+    return None
+
+
+def _title(text: str) -> str | None:
+    """Return the title of an HTML page, or else its heading; None when it has none."""
+    if not text.startswith("<"):
+        return None
+    found = (match[1].strip() for match in _TITLE.finditer(text))
+    title = next(filter(None, found), None)
+    if title is not None and "&" in title:
+        from html import unescape  # noqa: PLC0415 - its table of entities is rarely needed
+
+        title = unescape(title)
+    return title
+
+
+def _beginning(body: bytes) -> str:
+    return body[:_SEARCHED].decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
+
+
+def _line(text: str | None, redact: Redact) -> str | None:
+    """Return a text as one short line that is safe to print; None when it is empty."""
+    return printable(" ".join(redact(text or "").split()))[:_ONE_LINE] or None
+
+
+def _shown_headers(headers: Mapping[str, str], redact: Redact) -> CIMultiDict[str]:
+    """Return headers without secrets, as text that is safe to print."""
+    shown: CIMultiDict[str] = CIMultiDict()
+    for name, value in islice(headers.items(), _MOST_HEADERS):
+        text = _HIDDEN if SECRET_HEADERS.search(name) else redact(value[: 2 * _EXCERPT])
+        shown.add(printable(redact(name[:_EXCERPT])), printable(text)[:_EXCERPT])
+    return shown
 
 
 def _retry_after(reply: Reply, error: Mapping[str, Json]) -> float | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from cloudflow_async._core import errors
@@ -52,11 +54,17 @@ def test_a_status_error_keeps_all_that_it_is_told() -> None:
         "path": "/workflows",
         "elapsed": 0.25,
         "body": "{}",
+        "headers": {"Server": "nginx"},
         "attempts": 2,
     }
     error = errors.BadRequestError("GET /workflows: 422", **told)  # type: ignore[arg-type]
 
     assert told == {name: getattr(error, name) for name in told}
+
+
+def test_a_status_error_without_an_answer_has_no_headers() -> None:
+    """An error made from its message alone has an empty mapping."""
+    assert {} == errors.StatusError("no").headers
 
 
 def test_an_unknown_outcome_may_have_been_applied() -> None:
@@ -70,13 +78,30 @@ def test_an_unknown_outcome_may_have_been_applied() -> None:
 
 def test_errors_with_attributes_of_their_own_keep_them() -> None:
     """Where in the JSON, how long the wait, where the redirect went."""
-    decode = errors.DecodeError("bad", path="data[3].id", request_id="req_1", retryable=True)
-    deadline = errors.DeadlineExceededError("late", retry_after=42.0)
-    redirect = errors.UnexpectedRedirectError("moved", status=302, origin="https://x:443")
+    told: dict[type[errors.CloudFlowError], dict[str, Any]] = {
+        errors.DecodeError: {
+            "path": "data[3].id",
+            "status": 200,
+            "request_id": "req_1",
+            "retryable": True,
+        },
+        errors.ResponseMismatchError: {"path": "id", "status": 200, "request_id": "req_1"},
+        errors.DeadlineExceededError: {
+            "status": 429,
+            "code": "rate_limit_exceeded",
+            "request_id": "req_1",
+            "retry_after": 42.0,
+        },
+        errors.UnexpectedRedirectError: {
+            "status": 302,
+            "origin": "https://x:443",
+            "request_id": "req_1",
+        },
+    }
+    for cls, attributes in told.items():
+        error = cls("the message", **attributes)
 
-    assert ("data[3].id", "req_1", True) == (decode.path, decode.request_id, decode.retryable)
-    assert 42.0 == deadline.retry_after
-    assert (302, "https://x:443") == (redirect.status, redirect.origin)
+        assert attributes == {name: getattr(error, name) for name in attributes}
 
 
 def test_errors_of_credentials_keep_what_they_know() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import gc
 import inspect
 import itertools
@@ -41,7 +42,7 @@ from cloudflow_async._core.errors import (
     UnexpectedRedirectError,
     WrongLoopError,
 )
-from cloudflow_async._core.limiter import LocalLimiter
+from cloudflow_async._core.limiter import LocalLimiter, Permit
 from cloudflow_async._core.limits import RateLimits
 from cloudflow_async._core.messages import Reply, Request, Response
 from cloudflow_async._core.options import Options
@@ -192,7 +193,8 @@ async def test_a_request_is_sent_as_often_as_is_safe(fate: str, method: str) -> 
 
     assert (unsafe if method in UNSAFE else repeatable) == it.sends
     assert it.sends == error.attempts == it.session.statistics().requests
-    assert (method in UNSAFE and fate in _LEFT_OPEN) == isinstance(error, OutcomeUnknownError)
+    unknown = method in UNSAFE and fate in _LEFT_OPEN - {"redirect"}
+    assert unknown == isinstance(error, OutcomeUnknownError)
     assert (method not in {"GET", "HEAD"} and fate in _LEFT_OPEN) == error.may_have_been_applied
     assert it.sends == it.limiter.granted == len(it.limiter.seen)
 
@@ -639,6 +641,174 @@ async def test_max_wait_bounds_the_wait_after_a_429() -> None:
     assert isinstance(throttled, DeadlineExceededError)
     assert "max_wait" in str(throttled)
     assert (2, 2) == (patient.attempts, failed.attempts)
+
+
+_THROTTLED = failure(429, "rate_limit_exceeded", retry_after=2, request_id="req_1")
+_DOWN = failure(503, "maintenance", request_id="req_1")
+
+
+class _RefusingLimiter(OpenLimiter):
+    """Lets one request through, and refuses the wait for the next."""
+
+    def __init__(self, retry_after: float | None) -> None:
+        super().__init__()
+        self.retry_after = retry_after
+
+    async def acquire(self, **options: Any) -> Permit:
+        if self.granted:
+            raise DeadlineExceededError("Too long; nothing was sent.", retry_after=self.retry_after)
+        return await super().acquire(**options)
+
+
+def shut_after_an_attempt(it: Bench) -> None:
+    """Let the first attempt pass the limiter, and none after it."""
+    it.limiter.observe = lambda permit, seen: it.limiter.gate.clear()  # type: ignore[method-assign]
+
+
+_TOO_LATE: dict[str, tuple[Callable[[], Bench], dict[str, Any], int, float | None]] = {
+    # How it comes about, the options, attempts, retry_after.
+    "max_wait refuses the server's wait": (lambda: bench(_THROTTLED), {"max_wait": 1}, 1, 2.0),
+    "the deadline refuses the server's wait": (lambda: bench(_THROTTLED), {"deadline": 1}, 1, 2.0),
+    "the deadline refuses the backoff": (lambda: bench(_DOWN), {"deadline": 0.5}, 1, 0.5),
+    "the limiter refuses, for its own reason": (
+        lambda: bench(_THROTTLED, limiter=_RefusingLimiter(7.0)),
+        {"max_wait": 3},
+        1,
+        7.0,
+    ),
+    "the limiter refuses, and does not say why": (
+        lambda: bench(_THROTTLED, limiter=_RefusingLimiter(None)),
+        {"max_wait": 3},
+        1,
+        2.0,
+    ),
+    "the deadline passes at the limiter": (lambda: bench(_THROTTLED), {"deadline": 9}, 1, 2.0),
+    "the deadline passes in the next attempt": (
+        lambda: bench(_DOWN, never),
+        {"deadline": 9},
+        2,
+        None,
+    ),
+}
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("way", _TOO_LATE)
+async def test_a_lack_of_time_keeps_what_the_last_answer_said(way: str, method: str) -> None:
+    """Status, code, request id and wait are in the error, whose cause is the failure itself."""
+    make, options, attempts, retry_after = _TOO_LATE[way]
+    it = make()
+    if way == "the deadline passes at the limiter":
+        shut_after_an_attempt(it)
+    error = await it.failure(method, retry_unsafe=True, **options)
+
+    assert isinstance(error, DeadlineExceededError)
+    status = 503 if _DOWN in it.transport._steps else 429
+    code = {429: "rate_limit_exceeded", 503: "maintenance"}[status]
+    assert (status, code, "req_1", retry_after, attempts) == (
+        error.status,
+        error.code,
+        error.request_id,
+        error.retry_after,
+        error.attempts,
+    )
+    assert (method == "POST" and status == 503) is error.may_have_been_applied
+    assert isinstance(error.__cause__, ServerError if status == 503 else RateLimitedError)
+    assert f"Last: {error.__cause__}" in str(error)
+    for copied in (pickle.loads(pickle.dumps(error)), copy.copy(error)):  # noqa: S301 - our own
+        assert vars(error) == vars(copied)
+
+
+@pytest.mark.virtual_time
+async def test_the_limiters_refusal_of_a_retry_says_which_attempt_it_was() -> None:
+    """Before the first attempt nothing came, and nothing is added."""
+    refused = await bench(_THROTTLED, limiter=_RefusingLimiter(7.0)).failure(max_wait=3)
+    limiter = _RefusingLimiter(7.0)
+    limiter.granted = 1
+    first = await bench(limiter=limiter).failure(max_wait=3)
+
+    assert str(refused).startswith(
+        "GET /things/{id}: attempt 2 was not begun: Too long; nothing was sent. Last: GET"
+    )
+    assert isinstance(first, DeadlineExceededError)
+    assert ("Too long; nothing was sent.", 0, None) == (str(first), first.attempts, first.status)
+    assert first.__cause__ is None
+
+
+@pytest.mark.virtual_time
+async def test_a_longer_pause_of_the_limiter_is_told_with_the_calls_own_429() -> None:
+    """While one call sleeps, another one of the same limiter is told to wait for longer."""
+
+    async def later() -> Reply:
+        await asyncio.sleep(1)
+        return failure(429, retry_after=30)
+
+    limiter = LocalLimiter()
+    other = asyncio.ensure_future(bench(later, limiter=limiter).failure(retry=RetryPolicy.never()))
+    await asyncio.sleep(0)
+    error = await bench(_THROTTLED, reply(), limiter=limiter).failure(max_wait=2)
+    await other
+
+    assert isinstance(error, DeadlineExceededError)
+    assert (429, "req_1", 1) == (error.status, error.request_id, error.attempts)
+    assert isinstance(error.__cause__, RateLimitedError)
+    assert error.retry_after is not None
+    assert error.retry_after > 20
+
+
+@pytest.mark.virtual_time
+async def test_a_lack_of_time_after_a_failure_without_an_answer_has_it_as_its_cause() -> None:
+    """No answer came, so there is no status."""
+    error = await bench(NOT_SENT, never).failure("POST", deadline=9)
+
+    assert isinstance(error, DeadlineExceededError)
+    assert (None, None, None, None) == (
+        error.status,
+        error.code,
+        error.request_id,
+        error.retry_after,
+    )
+    assert NOT_SENT is error.__cause__
+
+
+@pytest.mark.virtual_time
+async def test_a_deadline_that_passes_in_a_renewal_tells_of_the_401() -> None:
+    """The refused credential is why another one was asked for."""
+    it = bench(failure(401, "authentication_failed"), auth=FakeAuth(keys=2))
+
+    async def renew(refused: object) -> bool:
+        return bool(await asyncio.Event().wait())
+
+    it.auth.renew = renew  # type: ignore[method-assign]
+    error = await it.failure("POST", deadline=9)
+
+    assert isinstance(error, DeadlineExceededError)
+    assert (401, "authentication_failed", 1) == (error.status, error.code, error.attempts)
+    assert isinstance(error.__cause__, AuthenticationError)
+    assert not error.may_have_been_applied
+
+
+@pytest.mark.virtual_time
+async def test_a_redirect_that_was_followed_is_no_failure() -> None:
+    """A deadline that passes behind it has no cause."""
+    it = bench(reply(302, b"", {"Location": "/v2/x"}), never)
+    error = await it.failure(deadline=9, follow_redirects=True)
+
+    assert isinstance(error, DeadlineExceededError)
+    assert (2, None, None) == (error.attempts, error.status, error.__cause__)
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
+async def test_a_redirected_post_may_have_been_applied(method: str) -> None:
+    """The redirect itself is the error: its advice is to look, at the list and at the base URL."""
+    it = bench(reply(307, b"", {"Location": "https://host/v3", "X-Request-Id": "req_1"}))
+    error = await it.failure(method)
+
+    assert isinstance(error, UnexpectedRedirectError)
+    assert (307, "https://host:443", "req_1") == (error.status, error.origin, error.request_id)
+    assert (1, True) == (error.attempts, error.may_have_been_applied)
+    assert "look before you repeat it. Is the base URL right?" in str(error)
 
 
 @pytest.mark.virtual_time

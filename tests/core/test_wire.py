@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
+import pickle
 import re
 from collections.abc import Mapping
 from email.utils import formatdate
@@ -136,18 +138,33 @@ def test_a_status_that_is_none_is_a_decode_error(status: int) -> None:
     with pytest.raises(DecodeError, match=f"status {status}") as caught:
         read(GET, reply(status), 1)
 
-    assert not caught.value.retryable
+    assert (status, False) == (caught.value.status, caught.value.retryable)
 
 
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 307, 308, 399])
 def test_a_redirect_is_an_error_that_shows_the_origin_only(status: int) -> None:
     """The path and query it points to may hold a token."""
-    came = reply(status, b"", {"Location": "https://elsewhere.io/canary?token=canary"})
+    location = "https://elsewhere.io/canary?token=canary"
+    came = reply(status, b"", {"Location": location, "X-Request-Id": "req_1"})
     with pytest.raises(UnexpectedRedirectError, match=r"https://elsewhere\.io:443") as caught:
         read(GET, came, 1)
 
     assert (status, "https://elsewhere.io:443") == (caught.value.status, caught.value.origin)
+    assert "req_1" == caught.value.request_id
     assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("method", "open_"),
+    [("GET", False), ("PUT", False), ("DELETE", False), ("POST", True), ("PATCH", True)],
+)
+def test_a_redirect_says_what_to_do(method: str, *, open_: bool) -> None:
+    """To look at the base URL, and after a POST or PATCH at what it may have done."""
+    request = Request(method=method, path="/w", target="/w")
+    with pytest.raises(UnexpectedRedirectError, match="Is the base URL right") as caught:
+        read(request, reply(308), 1)
+
+    assert open_ is ("may have been applied or not: look before you repeat it" in str(caught.value))
 
 
 @pytest.mark.parametrize("place", [None, "", "/v2/x", "//evil", "https://[::1", "file:///x", "é"])
@@ -215,11 +232,13 @@ def test_an_error_carries_all_that_the_answer_says() -> None:
     "body",
     [
         b"",
-        b"<html><h1>502 Bad Gateway</h1></html>",
+        b"<html>502 Bad Gateway</html>",
+        b"<title></title><h1> </h1>",
+        b"502 Bad Gateway",
         b"null",
         b"[]",
-        b'"error"',
-        b'{"error": "text"}',
+        b"7",
+        b'" "',
         b'{"error": null}',
         b'{"error": []}',
         b'{"error": {"code": 7, "message": null, "field": [], "request_id": {}}}',
@@ -229,7 +248,7 @@ def test_an_error_carries_all_that_the_answer_says() -> None:
 )
 @pytest.mark.parametrize("status", [400, 429, 502])
 def test_a_body_of_another_shape_does_not_hide_the_status(status: int, body: bytes) -> None:
-    """A gateway's page, nothing, or JSON that is not documented: what is not told is None."""
+    """A page, nothing, or JSON without a message: what the answer does not say is None."""
     error = failure(reply(status, body, {"X-Request-Id": "req_1"}))
 
     assert (status, "req_1") == (error.status, error.request_id)
@@ -240,6 +259,188 @@ def test_a_body_of_another_shape_does_not_hide_the_status(status: int, body: byt
         error.retry_after,
     )
     assert f"GET /workflows/{{workflow_id}}: {status}" == str(error)
+
+
+_HTML = "text/html; charset=utf-8"
+_TEXT = "text/plain; charset=utf-8"
+_PROBLEM = "application/problem+json"
+
+_FOREIGN: list[tuple[str, str, str]] = [
+    # Content type, body, message.
+    (_HTML, "<html><head><title>502 Bad Gateway</title></head></html>", "Bad Gateway"),
+    (_HTML, "\ufeff \r\n<!DOCTYPE html>\n<TITLE id=a>\n a\n  b </TITLE>", "a b"),
+    (_HTML, "<title>a &amp; b &#8212; c</title>", "a & b — c"),
+    (_HTML, "<html><body><h1>503 Service Unavailable</h1>No server", "503 Service Unavailable"),
+    (_HTML, "<title> </title><h1>Bad Gateway</h1>", "Bad Gateway"),
+    (_TEXT, "<title>Bad Gateway</title>", "Bad Gateway"),
+    ("", "<title>Bad Gateway</title>", "Bad Gateway"),
+    (_PROBLEM, '{"title": "Out of credit", "detail": "30 needed"}', "Out of credit: 30 needed"),
+    (_PROBLEM, '{"type": "about:blank", "title": "Not Found"}', "Not Found"),
+    ("", '{"message": "no Route matched"}', "no Route matched"),
+    ("", '{"message": "", "error": "Internal Server Error"}', "Internal Server Error"),
+    ("", '{"message": "a", "title": "b", "error": "c"}', "a"),
+    ("", '{"detail": "Not found."}', "Not found."),
+    ("", '{"detail": [{"loc": ["body"], "msg": "Field required"}]}', "Field required"),
+    (
+        "",
+        '{"error": "invalid_token", "error_description": "It ended."}',
+        "invalid_token: It ended.",
+    ),
+    ("", '{"error": "text"}', "text"),
+    ("", '{"error": {"detail": "deeper"}}', "deeper"),
+    ("", '{"errors": [{"message": "first"}, {"message": "second"}]}', "first"),
+    ("", '{"errors": ["first", "second"]}', "first"),
+    ("", '{"reason": "quota"}', "quota"),
+    ("", '[{"message": "in a list"}]', "in a list"),
+    ("", '"a string"', "a string"),
+    ("", '{"message": {"error": {"detail": "at most three deep"}}}', "at most three deep"),
+    (_TEXT, "\n upstream connect error \nmore\n", "upstream connect error"),
+    ("text/plain", "404 page not found\n", "404 page not found"),
+]
+
+
+@pytest.mark.parametrize(("kind", "body", "message"), _FOREIGN)
+def test_an_error_in_another_shape_says_what_is_wrong(kind: str, body: str, message: str) -> None:
+    """Gateways and frameworks send pages, problem details, other JSON or plain text."""
+    error = failure(reply(502, body.encode(), {"Content-Type": kind}))
+
+    assert message == error.server_message == error.message
+    assert f"GET /workflows/{{workflow_id}}: 502: {message}" == str(error)
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("", "upstream connect error"),
+        ("application/json", '{"message": "cut'),
+        (_TEXT, " \n "),
+        ("", '{"message": {"a": 1}, "errors": [], "detail": [[]]}'),
+        ("", '{"message": [[[["at most three deep"]]]]}'),
+        ("", '{"name": ["This field is required."]}'),
+        (_HTML, "<html><h1><b>Bad Gateway</b></h1>"),
+        (_HTML, "<p>" + "a" * 5000 + "<title>too late</title>"),
+        (_HTML, "<title" + " " * 200 + ">too far</title>"),
+    ],
+)
+def test_an_error_without_a_message_has_none(kind: str, body: str) -> None:
+    """Neither text of an unknown type nor what lies too deep or too far is taken for one."""
+    error = failure(reply(502, body.encode(), {"Content-Type": kind}))
+
+    assert error.server_message is None
+    assert "GET /workflows/{workflow_id}: 502" == str(error)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<title" * 11_000,
+        b"<h1>" * 16_000,
+        b"<title>" + b" " * 65_000,
+        b"<title>" + b"&" * 65_000,
+        b"<" * 65_000,
+        b'{"errors": ' + b"[" * 900 + b"]" * 900 + b"}",
+    ],
+)
+def test_a_page_that_is_made_to_cost_time_has_no_message(body: bytes) -> None:
+    """The search ends after the first 4 kB, and no pattern goes back over what it has read."""
+    error = failure(reply(502, body, {"Content-Type": _HTML}))
+
+    assert error.server_message in {None, "&" * 200}
+
+
+@pytest.mark.parametrize(
+    ("kind", "form"),
+    [
+        (_HTML, "<title>{}</title>"),
+        (_TEXT, "{}"),
+        ("", '{{"message": "{}"}}'),
+        (_PROBLEM, '{{"title": "{}"}}'),
+    ],
+)
+def test_a_message_in_another_shape_is_one_short_line_without_secrets(kind: str, form: str) -> None:
+    """Control characters are escaped, the credential is hidden, and 200 characters are enough."""
+    body = form.format("cold-canary \u202e " + "x" * 1000).encode()
+    error = failure(reply(400, body, {"Content-Type": kind}), signed={"X-API-Key": "cold-canary"})
+
+    assert "*** \\u202e " + "x" * 189 == error.server_message
+    assert "canary" not in f"{error} {vars(error)}"
+
+
+def test_a_secret_in_a_title_is_hidden_in_any_spelling() -> None:
+    """What a page writes with entities is as readable as the secret itself."""
+    error = failure(
+        reply(400, b"<title>&#99;old-canary</title>"), signed={"X-API-Key": "cold-canary"}
+    )
+
+    assert "***" == error.server_message
+
+
+def test_a_page_instead_of_json_is_named_by_its_title() -> None:
+    """A login page of a network answers 200: the `DecodeError` says so, with status and id."""
+    page = b"<html><title>Sign in to\nthe Wi-Fi</title></html>"
+    with pytest.raises(DecodeError, match="page with the title 'Sign in to the Wi-Fi'") as caught:
+        read(GET, reply(200, page, {"X-Request-Id": "req_1"}), 1)
+
+    assert (200, "req_1") == (caught.value.status, caught.value.request_id)
+
+
+def test_an_error_has_the_headers_of_its_answer() -> None:
+    """In any spelling of their names, repeated ones too, and they travel with it."""
+    came = CIMultiDict({"Server": "nginx", "CF-Ray": "1-FRA", "Via": "a"})
+    came.add("Via", "b")
+    error = failure(reply(502, b"", came))
+    arrived = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
+
+    assert ("nginx", "1-FRA", "a") == tuple(
+        error.headers[name] for name in ("server", "cf-ray", "VIA")
+    )
+    assert [*came.items()] == [*error.headers.items()]
+    assert error.headers == arrived.headers == copy.deepcopy(error).headers
+    assert "nginx" == arrived.headers["SERVER"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Set-Cookie",
+        "Set-Cookie2",
+        "WWW-Authenticate",
+        "Proxy-Authenticate",
+        "Authentication-Info",
+        "Authorization",
+        "X-API-Key",
+        "X-Amz-Security-Token",
+        "X-CSRF-Token",
+        "X-Session-Id",
+        "X-Client-Secret",
+        "X-Hub-Signature-256",
+        "DPoP-Nonce",
+        "Location",
+        "Content-Location",
+        "Link",
+        "refresh",
+    ],
+)
+def test_a_header_that_may_carry_a_secret_is_not_shown(name: str) -> None:
+    """That it was there is: its name."""
+    error = failure(reply(401, b"", {name: "cold-canary"}))
+
+    assert {name: "***"} == dict(error.headers)
+    assert "canary" not in repr(vars(error))
+
+
+def test_headers_of_an_error_are_safe_to_print_and_bounded() -> None:
+    """64 of them, 512 characters of each; a credential that the server repeats is hidden."""
+    many = CIMultiDict(
+        {"X-A": "a\x1b\ud800", "X-Echo": "got cold-canary", "X-cold-canary": "1", "X-B": "x" * 9000}
+    )
+    for number in range(100):
+        many.add(f"X-{number}", "")
+    headers = failure(reply(400, b"", many), signed={"X-API-Key": "cold-canary"}).headers
+
+    assert "a\\u001b\\ud800" == headers["X-A"]
+    assert ("got ***", "1", "x" * 512) == (headers["X-Echo"], headers["X-***"], headers["X-B"])
+    assert 64 == len(headers)
 
 
 def test_a_500_says_what_the_support_needs() -> None:
