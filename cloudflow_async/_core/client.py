@@ -23,7 +23,12 @@ from .paging import Pages
 from .resource import QueryValue, make_request
 from .retry import RetryPolicy
 from .session import Session
-from .transport import LARGEST_BODY, AiohttpTransport
+from .transport import (
+    HIGHEST_HEADER_BOUND,
+    LARGEST_BODY,
+    LARGEST_HEADER,
+    AiohttpTransport,
+)
 from .urls import check_base_url, check_header, check_path
 from .version import VERSION
 
@@ -61,6 +66,7 @@ class Client:
         max_wait: float | None = None,
         max_connections: int = 100,
         max_response_bytes: int = LARGEST_BODY,
+        max_header_bytes: int = LARGEST_HEADER,
         http: aiohttp.ClientSession | None = None,
         user_agent: str | None = None,
         follow_redirects: bool = False,
@@ -70,12 +76,14 @@ class Client:
     ) -> None:
         check_int("max_connections", max_connections, 1)
         check_int("max_response_bytes", max_response_bytes, 1)
+        check_int("max_header_bytes", max_header_bytes, 1, HIGHEST_HEADER_BOUND)
         self._base_url = check_base_url(base_url, allow_insecure_http=allow_insecure_http)
         prepare()
         transport = AiohttpTransport(
             self._base_url,
             max_connections=max_connections,
             max_body=max_response_bytes,
+            max_header=max_header_bytes,
             http=http,
             user_agent=_user_agent(user_agent),
             trust_env=trust_env,

@@ -56,12 +56,23 @@ LARGEST_BODY = 16 * 1024 * 1024
 LARGEST_ERROR_BODY = 64 * 1024
 """Bytes of an error's body that are read."""
 
+LARGEST_HEADER = 8190
+"""Bytes of one line of an answer's head that are accepted, unless told otherwise."""
+
+HIGHEST_HEADER_BOUND = 256 * 1024
+"""Bytes; the highest bound that a line of a head may be given."""
+
+MOST_HEADERS = 512
+"""Lines of an answer's head that are accepted: four times what other clients of aiohttp accept."""
+
 
 _CONNECT_SHARE = 0.8
 _LONGEST_CONNECT = 10.0
 _KEEP_ALIVE = 15.0
 _DNS_CACHE = 60
 _LARGEST_PIECE = 1024 * 1024
+_PROXY_NEEDS_CREDENTIALS = 407
+_PROXY_MAY_RECOVER = frozenset({502, 503, 504})
 
 
 def nothing() -> None:
@@ -128,6 +139,7 @@ class AiohttpTransport:
         base_url: What the target of each request is appended to.
         max_connections: Size of the pool.
         max_body: Bytes of a decompressed body that are accepted.
+        max_header: Bytes of one line of an answer's head that are accepted.
         http: A caller's session, whose connector, trace configurations and `trust_env` are
             used; it is never closed.  Its cookies and default headers are not sent.
         user_agent: Value of the ``User-Agent`` header.
@@ -142,6 +154,7 @@ class AiohttpTransport:
         *,
         max_connections: int = 20,
         max_body: int = LARGEST_BODY,
+        max_header: int = LARGEST_HEADER,
         http: aiohttp.ClientSession | None = None,
         user_agent: str = "",
         trust_env: bool = False,
@@ -150,6 +163,7 @@ class AiohttpTransport:
         self._base_url = base_url
         self._max_connections = max_connections
         self._max_body = max_body
+        self._max_header = max_header
         self._lent = http
         self._headers = {
             "Accept": "application/json",
@@ -187,7 +201,7 @@ class AiohttpTransport:
         on_send: Callable[[], None] = nothing,
     ) -> Reply:
         """Send `request` once; see `Transport.exchange`."""
-        leaving = _ON_SEND.set(on_send)
+        leaving = _ON_SEND.set(sending := _Sending(on_send))
         http = self._http
         if http is None or http.closed:
             http = self._open()
@@ -198,7 +212,9 @@ class AiohttpTransport:
                     self._proxy = await asyncio.to_thread(_find_proxy, self._base_url)
                 return await self._exchange(http, request, headers, timeout)
         except (aiohttp.ClientError, OSError, ValueError) as caught:
-            error = _translate(caught, request, timeout)
+            error = _translate(
+                caught, request, timeout, sent=sending.begun, max_header=self._max_header
+            )
         finally:
             _ON_SEND.reset(leaving)
             # Those who record tracebacks with local variables find no credential here.
@@ -254,7 +270,7 @@ class AiohttpTransport:
         )
         del headers  # as above: a cancellation keeps this frame too
         async with exchange as answer:
-            body = await _read(answer, self._max_body)
+            body = await _read(answer, self._max_body, f"{request.method} {request.path}")
         return Reply(
             status=answer.status,
             headers=answer.headers,
@@ -274,6 +290,9 @@ class AiohttpTransport:
             cookie_jar=aiohttp.DummyCookieJar(),
             trace_configs=None if lent is None else lent.trace_configs,
             headers=self._headers,
+            max_line_size=self._max_header,
+            max_field_size=self._max_header,
+            max_headers=MOST_HEADERS,
         )
         http._retry_connection = False
         forks.watch(self)
@@ -307,6 +326,21 @@ class _Proxy(NamedTuple):
 
 
 _DIRECTLY = _Proxy()
+
+
+class _Sending:
+    """Knows whether a request has begun to leave, and tells it on."""
+
+    __slots__ = ("_on_send", "begun")
+
+    def __init__(self, on_send: Callable[[], None]) -> None:
+        self.begun = False
+        self._on_send = on_send
+
+    def __call__(self) -> None:
+        """Note that it begins to leave."""
+        self.begun = True
+        self._on_send()
 
 
 class _Request(aiohttp.ClientRequest):
@@ -388,7 +422,10 @@ def _payload(body: bytes | None) -> bytes | io.BytesIO | None:
     return io.BytesIO(body) if body is not None and len(body) > _LARGEST_PIECE else body
 
 
-async def _read(answer: aiohttp.ClientResponse, largest: int) -> bytes:
+async def _read(answer: aiohttp.ClientResponse, largest: int, call: str) -> bytes:
+    if answer.status == _PROXY_NEEDS_CREDENTIALS:
+        answer.close()
+        raise _JudgedError(_refused_by_proxy(call, answer.status))
     failed = answer.status >= 400
     cap = LARGEST_ERROR_BODY if failed else largest
     stream = answer.content
@@ -402,58 +439,115 @@ async def _read(answer: aiohttp.ClientResponse, largest: int) -> bytes:
             answer.close()
             if failed:
                 break
-            raise _TooLargeError(cap)
+            raise _JudgedError(
+                ResponseTooLargeError(
+                    f"{call}: the answer is larger than {cap} bytes.", retryable=False
+                )
+            )
         chunks.append(chunk)
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
-class _TooLargeError(ValueError):
-    """A body exceeds its cap."""
+class _JudgedError(ValueError):
+    """Carries an error of ours out of the frames that know the answer."""
+
+    def __init__(self, error: TransportError) -> None:
+        super().__init__()
+        self.error = error
 
 
-def _translate(caught: Exception, request: Request, timeout: float) -> CloudFlowError:
-    """Return the error of ours that an exception of aiohttp's or the system's stands for."""
+def _translate(
+    caught: Exception, request: Request, timeout: float, *, sent: bool, max_header: int
+) -> CloudFlowError:
+    """Return the error of ours that an exception of aiohttp's or the system's stands for.
+
+    Args:
+        caught: The exception.
+        request: The request that failed.
+        timeout: Seconds that the exchange had.
+        sent: Whether the request had begun to leave.
+        max_header: Bytes that a line of the head might have.
+    """
     call = f"{request.method} {request.path}"
-    if isinstance(caught, _TooLargeError):
-        return ResponseTooLargeError(
-            f"{call}: the answer is larger than {caught.args[0]} bytes.", retryable=False
-        )
-    if isinstance(caught, aiohttp.ConnectionTimeoutError):
-        return RequestTimeoutError(f"{call}: no connection in time.", sent=False)
+    if isinstance(caught, _JudgedError):
+        return caught.error
     if isinstance(caught, TimeoutError):
-        return RequestTimeoutError(f"{call}: no complete answer within {timeout:g} seconds.")
+        return _timed_out(caught, call, timeout, sent=sent)
     if isinstance(caught, aiohttp.ClientConnectorError | aiohttp.ClientHttpProxyError):
         return _not_connected(caught, call)
     if isinstance(caught, ValueError):
         return InvalidArgumentError(f"{call}: its URL or a header of it cannot be sent.")
+    return _failed(caught, call, sent=sent, max_header=max_header)
+
+
+def _timed_out(
+    caught: TimeoutError, call: str, timeout: float, *, sent: bool
+) -> RequestTimeoutError:
+    if isinstance(caught, aiohttp.ConnectionTimeoutError) or not sent:
+        return RequestTimeoutError(f"{call}: no connection in time.", sent=False)
+    return RequestTimeoutError(f"{call}: no complete answer within {timeout:g} seconds.")
+
+
+def _failed(caught: Exception, call: str, *, sent: bool, max_header: int) -> TransportError:
+    refused = _refused_by_parser(caught)
+    if problem := _problem_of_head(refused, max_header):
+        return ResponseTooLargeError(
+            f"{call}: the head of the answer is too large: {problem}", sent=sent, retryable=False
+        )
     return TransportError(
-        f"{call}: the connection failed ({_reason(caught)}).", retryable=not _is_meant(caught)
+        f"{call}: {'the connection failed' if sent else 'cannot connect'} ({_reason(caught)}).",
+        sent=sent,
+        # An encoding that was not asked for would come again.
+        retryable=not isinstance(refused, ContentEncodingError),
     )
 
 
-def _is_meant(caught: Exception) -> bool:
-    """Return whether a head is refused that the next attempt would bring again."""
+def _refused_by_parser(caught: Exception) -> BaseException | None:
+    """Return why the head of an answer was refused; None: that is not what happened."""
     if not isinstance(caught, aiohttp.ClientResponseError) or caught.__cause__ is None:
-        return False
-    found = caught.__cause__.__cause__
-    # A head beyond its bounds, or a body in an encoding that nobody asked for.
-    return isinstance(found, LineTooLong | ContentEncodingError) or (
-        isinstance(found, BadHttpMessage) and found.message.startswith("Too many headers")
-    )
+        return None
+    return caught.__cause__.__cause__
+
+
+def _problem_of_head(refused: BaseException | None, max_header: int) -> str | None:
+    """Say which bound a head exceeds; None: none of them."""
+    if isinstance(refused, LineTooLong):
+        return (
+            f"a line of it is longer than {max_header} bytes; max_header_bytes= raises the bound."
+        )
+    if isinstance(refused, BadHttpMessage) and refused.message.startswith("Too many headers"):
+        return f"it has more than {MOST_HEADERS} lines."
+    return None
+
+
+def _refused_by_proxy(call: str, status: int) -> TransportError:
+    """Return the error for an answer of a proxy, which has passed nothing on to the server."""
+    if status == _PROXY_NEEDS_CREDENTIALS:
+        problem = (
+            "the proxy refused the request (407): it needs credentials: "
+            "give proxy='http://user:password@host:port'."
+        )
+    else:
+        problem = f"the proxy refused to connect to the server ({status})."
+    return TransportError(f"{call}: {problem}", sent=False, retryable=status in _PROXY_MAY_RECOVER)
 
 
 def _not_connected(
     caught: aiohttp.ClientConnectorError | aiohttp.ClientHttpProxyError, call: str
 ) -> TransportError:
     if isinstance(caught, aiohttp.ClientHttpProxyError):
-        reason, retryable = f"the proxy answered {caught.status}", caught.status >= 500
-    elif isinstance(caught, aiohttp.ClientConnectorCertificateError):
+        return _refused_by_proxy(call, caught.status)
+    place = ""
+    if isinstance(caught, aiohttp.ClientConnectorCertificateError):
         reason, retryable = "its certificate is not trusted", False
     elif isinstance(caught, aiohttp.ClientSSLError):
         reason, retryable = "the TLS handshake failed", False
     else:
         reason, retryable = _reason(caught), True
-    return TransportError(f"{call}: cannot connect ({reason}).", sent=False, retryable=retryable)
+        place = " to the proxy" if isinstance(caught, aiohttp.ClientProxyConnectionError) else ""
+    return TransportError(
+        f"{call}: cannot connect{place} ({reason}).", sent=False, retryable=retryable
+    )
 
 
 def _reason(caught: Exception) -> str:

@@ -15,7 +15,7 @@ from cloudflow_async._core.limiter import Limiter
 from cloudflow_async._core.limits import RateLimits
 from cloudflow_async._core.options import Options
 from cloudflow_async._core.retry import RetryPolicy
-from cloudflow_async._core.transport import LARGEST_BODY
+from cloudflow_async._core.transport import LARGEST_BODY, LARGEST_HEADER
 
 from .analytics import Analytics
 from .pipelines import Execution, Pipelines
@@ -56,6 +56,8 @@ class CloudFlow(Client):
             bound.
         max_connections: Most connections, and most requests in flight.
         max_response_bytes: Bytes of a decompressed answer that are accepted.
+        max_header_bytes: Bytes of one line of an answer's head that are accepted, at most 262,144;
+            raise it where a gateway adds longer ones.  A head may have 512 lines.
         http: A session of your own whose connector, trace configurations and `trust_env` are
             used; it is never closed.  What it adds to requests (headers, cookies) is not sent.
             Its pool lacks one guard of ours: a connection on which a server wrote unasked is
@@ -100,6 +102,7 @@ class CloudFlow(Client):
         max_wait: float | None = None,
         max_connections: int = 100,
         max_response_bytes: int = LARGEST_BODY,
+        max_header_bytes: int = LARGEST_HEADER,
         http: aiohttp.ClientSession | None = None,
         user_agent: str | None = None,
         follow_redirects: bool = False,
@@ -125,6 +128,7 @@ class CloudFlow(Client):
             max_wait=max_wait,
             max_connections=max_connections,
             max_response_bytes=max_response_bytes,
+            max_header_bytes=max_header_bytes,
             http=http,
             user_agent=user_agent,
             follow_redirects=follow_redirects,

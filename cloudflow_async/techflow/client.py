@@ -13,7 +13,7 @@ from cloudflow_async._core.limiter import Limiter
 from cloudflow_async._core.limits import RateLimits
 from cloudflow_async._core.options import Options
 from cloudflow_async._core.retry import RetryPolicy
-from cloudflow_async._core.transport import LARGEST_BODY
+from cloudflow_async._core.transport import LARGEST_BODY, LARGEST_HEADER
 
 from .executions import Executions
 from .keys import BearerKeyAuth
@@ -39,7 +39,8 @@ class TechFlow(Client):
 
     It behaves like `CloudFlow`, and so do the options that are not explained here.  The errors are
     the same, too: `CloudFlowError` is the root of them.  TechFlow documents no body for errors:
-    the status decides, and `body` has the beginning of what came.
+    the status decides, `server_message` is what can be read as a message, and `body` has the
+    beginning of what came.
 
     Args:
         api_key: An API key; short for ``auth=BearerKeyAuth(api_key)``.
@@ -49,6 +50,8 @@ class TechFlow(Client):
             variable ``TECHFLOW_BASE_URL`` says, or else the documented one.
         limiter: None: a `LocalLimiter` with the documented 100 a minute.
         max_response_bytes: Bytes of a decompressed answer that are accepted; a list comes in one.
+        max_header_bytes: Bytes of one line of an answer's head that are accepted, at most 262,144;
+            raise it where a gateway adds longer ones.  A head may have 512 lines.
 
     Raises:
         InvalidArgumentError: An argument cannot be used.
@@ -74,6 +77,7 @@ class TechFlow(Client):
         max_wait: float | None = None,
         max_connections: int = 100,
         max_response_bytes: int = LARGEST_BODY,
+        max_header_bytes: int = LARGEST_HEADER,
         http: aiohttp.ClientSession | None = None,
         user_agent: str | None = None,
         follow_redirects: bool = False,
@@ -100,6 +104,7 @@ class TechFlow(Client):
             max_wait=max_wait,
             max_connections=max_connections,
             max_response_bytes=max_response_bytes,
+            max_header_bytes=max_header_bytes,
             http=http,
             user_agent=user_agent,
             follow_redirects=follow_redirects,

@@ -37,6 +37,7 @@ from cloudflow_async._core.errors import (
     RateLimitedError,
     ReauthenticationRequiredError,
     RequestTimeoutError,
+    ResponseTooLargeError,
     ServerError,
     TransportError,
     UnexpectedRedirectError,
@@ -911,6 +912,20 @@ async def test_the_server_sees_as_many_copies_as_attempts(
             await client.request(method, "/things")
 
     assert (1 if method in UNSAFE else 3) == len(server.requests) == caught.value.attempts
+
+
+async def test_a_post_whose_answer_has_too_large_a_head_says_so(open_clients: OpenClient) -> None:
+    """It may have been applied; with a higher bound the same answer is read."""
+    data = answer(status=201, headers={"X-A": "a" * 9000})
+    async with RawServer(answering(data)) as server:
+        with pytest.raises(OutcomeUnknownError) as caught:
+            await open_clients(server).request("POST", "/things")
+        response = await open_clients(server, max_header_bytes=9003).request("POST", "/things")
+
+    assert isinstance(caught.value.error, ResponseTooLargeError)
+    assert "the head of the answer is too large: a line of it is longer" in str(caught.value)
+    assert (1, True) == (caught.value.attempts, caught.value.may_have_been_applied)
+    assert (201, 2) == (response.status, len(server.requests))
 
 
 async def test_a_bad_certificate_is_tried_once(open_clients: OpenClient, tmp_path: Path) -> None:

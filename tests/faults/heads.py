@@ -137,19 +137,19 @@ FAULTS: Final[tuple[Fault, ...]] = (
         id="h19",
         words="a header of 100 KB",
         ways=(_line(b"X-A: " + b"b" * 100_000),),
-        cells=final("TransportError", hook="400/0, 204/1"),
+        cells=final("ResponseTooLargeError", hook="400/0, 204/1"),
     ),
     Fault(
         id="h20",
         words="1,000 headers",
         ways=(_line(b"\r\n".join([b"X-A: b"] * 1000)),),
-        cells=final("TransportError", hook="400/0, 204/1"),
+        cells=final("ResponseTooLargeError", hook="400/0, 204/1"),
     ),
     Fault(
         id="h21",
         words="headers without end",
         ways=(endlessly(b"HTTP/1.1 200 OK\r\n", b"X-A: b\r\n" * 10),),
-        cells=final("TransportError", hook=_BAD_REQUEST),
+        cells=final("ResponseTooLargeError", hook=_BAD_REQUEST),
     ),
     Fault(
         id="h22",
