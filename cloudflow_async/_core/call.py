@@ -13,6 +13,7 @@ from .errors import (
     NotFoundError,
     OutcomeUnknownError,
     UnexpectedRedirectError,
+    out_of_time,
 )
 from .limiter import Permit
 from .messages import Request, Response
@@ -123,16 +124,9 @@ class Call:
             failure: How the last attempt failed; None: as it was noted, if one failed at all.
             retry_after: Seconds of the wait that was not begun.
         """
-        failure, self.failure = failure or self.failure, None
-        asked = getattr(failure, "retry_after", None)
-        error = DeadlineExceededError(
-            f"{self}: {problem}" + (f" Last: {failure}" if failure else ""),
-            status=getattr(failure, "status", None),
-            code=getattr(failure, "code", None),
-            request_id=getattr(failure, "request_id", None),
-            retry_after=asked if retry_after is None else retry_after,
-        )
-        self.counted(error).__cause__ = failure
+        last, self.failure = failure or self.failure, None
+        error = out_of_time(f"{self}: {problem}", last, retry_after=retry_after)
+        self.counted(error)
         return error
 
     def counted(self, error: CloudFlowError) -> CloudFlowError:

@@ -496,6 +496,29 @@ class WebhookPayloadError(WebhookVerificationError):
     """A webhook delivery is signed and in time, but its body is no event."""
 
 
+def out_of_time(
+    message: str, last: CloudFlowError | None, *, retry_after: float | None = None
+) -> DeadlineExceededError:
+    """Return the error for lack of time that keeps the failure before it, where there was one.
+
+    Args:
+        message: What takes too long, as a sentence.
+        last: How the last attempt failed; it becomes the cause.
+        retry_after: Seconds of a wait that was not begun; None: what the last answer asked for.
+    """
+    asked = getattr(last, "retry_after", None)
+    error = DeadlineExceededError(
+        message if last is None else f"{message} Last: {last}",
+        status=getattr(last, "status", None),
+        code=getattr(last, "code", None),
+        request_id=getattr(last, "request_id", None),
+        retry_after=asked if retry_after is None else retry_after,
+        attempts=0 if last is None else last.attempts,
+    )
+    error.__cause__ = last
+    return error
+
+
 def own(error: Exception) -> Exception:
     """Return an error for one of several who get the same: raised, it grows by their tracebacks."""
     try:

@@ -29,6 +29,7 @@ from cloudflow_async._core.errors import (
     StatusError,
     TokenRequestError,
     TransportError,
+    out_of_time,
     own,
 )
 from cloudflow_async._core.paging import Pages
@@ -179,7 +180,9 @@ class _Poller(Generic[T]):
         self._changed = asyncio.Event()
         self._looked_at = -math.inf
         self._walk_at = -math.inf
-        self._trouble: str | None = None
+        self._trouble: CloudFlowError | None = None
+        """How the last look failed; None: it did not."""
+
         self._task = self.loop.create_task(self._run(), name=f"waiting for {pipeline_id}")
         # Not only by its own end: whoever waits must not wait for a task that somebody cancelled.
         self._task.add_done_callback(lambda _: self.close("the polling was cancelled"))
@@ -225,10 +228,10 @@ class _Poller(Generic[T]):
     def too_late(self, sought: _Sought[T], timeout: float) -> DeadlineExceededError:
         """Return the error for who waited so many seconds in vain."""
         state = "still ran" if sought.seen else "was not seen in the history"
-        trouble = "" if self._trouble is None else f" The last look failed: {self._trouble}"
-        return DeadlineExceededError(
+        return out_of_time(
             f"The execution {sought.id!r} of {self._pipeline_id!r} {state} "
-            f"after {timeout:g} seconds of waiting.{trouble}"
+            f"after {timeout:g} seconds of waiting.",
+            self._trouble,
         )
 
     async def _run(self) -> None:
@@ -287,7 +290,7 @@ class _Poller(Generic[T]):
         except CloudFlowError as error:
             if not _may_pass(error):
                 raise
-            self._trouble = str(error)
+            self._trouble = error.with_traceback(None)
             return (isinstance(error, StatusError) and error.retry_after) or 0.0
         self._trouble = None
         return None

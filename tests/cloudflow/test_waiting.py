@@ -298,12 +298,22 @@ async def test_the_timeout_says_that_it_was_not_seen() -> None:
 
 
 async def test_the_timeout_names_the_last_trouble() -> None:
-    """So that nobody takes a server that is down for an execution that runs long."""
+    """It is the cause, and what its answer said is in the error."""
     client = Client(history(3))
-    client.rows.errors = [ServerError("HTTP 503", status=503)] * 9
+    down = ServerError("HTTP 503", status=503, code="maintenance", request_id="r", attempts=5)
+    client.rows.errors = [down] * 9
 
-    with pytest.raises(DeadlineExceededError, match=r"waiting\. The last look failed: HTTP 503"):
+    with pytest.raises(DeadlineExceededError, match=r"waiting\. Last: HTTP 503") as caught:
         await client.wait(2, timeout=5)
+
+    error = caught.value
+    assert (503, "maintenance", "r", 5) == (
+        error.status,
+        error.code,
+        error.request_id,
+        error.attempts,
+    )
+    assert down is error.__cause__
 
 
 async def test_the_timeout_does_not_name_trouble_that_is_over() -> None:
@@ -311,8 +321,10 @@ async def test_the_timeout_does_not_name_trouble_that_is_over() -> None:
     client = Client(history(3, errors=[ServerError("HTTP 503", status=503)]))
     client.rows.run(2)
 
-    with pytest.raises(DeadlineExceededError, match=r"waiting\.$"):
+    with pytest.raises(DeadlineExceededError, match=r"waiting\.$") as caught:
         await client.wait(2, timeout=5)
+
+    assert (None, None) == (caught.value.status, caught.value.__cause__)
 
 
 async def test_a_timeout_of_one_leaves_the_others() -> None:

@@ -16,9 +16,16 @@ from hypothesis import strategies as st
 from cloudflow_async._core.errors import (
     CloudFlowError,
     DecodeError,
+    DriftError,
     InvalidArgumentError,
     OutcomeUnknownError,
+    PaginationError,
+    PermissionDeniedError,
+    RateLimitedError,
     ResponseMismatchError,
+    ServerError,
+    TransportError,
+    UnexpectedRedirectError,
 )
 from cloudflow_async._core.fields import unknown_fields
 from cloudflow_async._core.messages import UNSET, Json, Request
@@ -34,6 +41,15 @@ class Thing:
     """What the endpoints under test return."""
 
     id: str
+    extra: Mapping[str, Json] = unknown_fields()
+
+
+@attrs.frozen(kw_only=True, weakref_slot=False)
+class Owned:
+    """A row of a list that belongs to something."""
+
+    id: str
+    owner: str
     extra: Mapping[str, Json] = unknown_fields()
 
 
@@ -103,8 +119,9 @@ async def test_an_answer_of_another_shape_is_an_error(method: str, *, applied: b
         await resource._ask(Thing, method, "/things")
     error = caught.value
 
-    assert ("id", "req_1", 1, applied) == (
+    assert ("id", 200, "req_1", 1, applied) == (
         error.path,
+        error.status,
         error.request_id,
         error.attempts,
         error.may_have_been_applied,
@@ -179,6 +196,60 @@ async def test_a_bad_row_is_named_with_its_request() -> None:
         error.resume_at,
         error.may_have_been_applied,
     )
+
+
+_A = {"id": "a", "owner": "x"}
+_B = {"id": "b", "owner": "x"}
+_PAGE_2 = {"X-Request-Id": "req_2"}
+_SECOND_PAGES: dict[str, tuple[Any, type[CloudFlowError], int]] = {
+    # What comes instead of the second page, the error, and how often that page is asked for.
+    "refused": (reply(403, b""), PermissionDeniedError, 1),
+    "failed": (reply(500, b""), ServerError, 3),
+    "throttled": (reply(429, b""), RateLimitedError, 5),
+    "lost": (TransportError("cut"), TransportError, 3),
+    "redirected": (reply(302, b"", _PAGE_2), UnexpectedRedirectError, 1),
+    "no JSON": (reply(200, b"<html>", _PAGE_2), DecodeError, 2),
+    "no list": (reply(200, {}, _PAGE_2), DecodeError, 1),
+    "bad row": (reply(200, {"data": [_B, {"id": None, "owner": "x"}]}, _PAGE_2), DecodeError, 1),
+    "other row": (
+        reply(200, {"data": [_B, {"id": "c", "owner": "y"}]}, _PAGE_2),
+        ResponseMismatchError,
+        1,
+    ),
+    "other offset": (
+        reply(200, {"data": [_B], "pagination": {"offset": 7}}),
+        PaginationError,
+        1,
+    ),
+    "changed": (
+        reply(200, {"data": [_B], "pagination": {"total": 3, "offset": 1}}),
+        DriftError,
+        1,
+    ),
+}
+
+
+@pytest.mark.parametrize("way", ["rows", "collect"])
+@pytest.mark.parametrize("fate", _SECOND_PAGES)
+async def test_any_error_out_of_a_list_tells_where_to_go_on(fate: str, way: str) -> None:
+    """And how often its page was asked for, its request id and status where an answer came."""
+    step, kind, attempts = _SECOND_PAGES[fate]
+    first = reply(200, {"data": [_A, _B], "pagination": {"total": 4, "has_more": True}})
+    resource, transport = a_resource(first, step, retry=RetryPolicy(base=1e-6))
+    pages = resource._list(
+        Owned, "/things", page_size=2, prefetch=0, on_drift="raise", echoes={"owner": "x"}
+    )
+    with pytest.raises(CloudFlowError) as caught:
+        _ = await pages.collect() if way == "collect" else [row async for row in pages]
+    error = caught.value
+
+    assert kind is type(error)
+    assert (attempts, 0 if way == "collect" else 2) == (error.attempts, error.resume_at)
+    assert not error.may_have_been_applied
+    if isinstance(error, DecodeError | ResponseMismatchError | UnexpectedRedirectError):
+        assert (step.status, "req_2") == (error.status, error.request_id)
+    if way == "rows":
+        assert 1 + attempts == len(transport.exchanges)
 
 
 @pytest.mark.parametrize("id", ["", ".", "..", "a\nb", "x" * 257, 7])

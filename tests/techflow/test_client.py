@@ -15,6 +15,7 @@ from cloudflow_async import (
     NoCredentialsError,
     RateLimitedError,
     RetryPolicy,
+    ServerError,
 )
 from cloudflow_async.techflow import BearerKeyAuth, TechFlow
 from tests.raw_server import Peer, answer
@@ -118,6 +119,28 @@ async def test_refused_key(serve: Serve) -> None:
     assert 1 == len(served.requests)
     assert "no such key: ***" == caught.value.body
     assert KEY not in repr(served.tf)
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "message"),
+    [
+        ("text/html", "<html><title>502 Bad Gateway</title>", "Bad Gateway"),
+        ("application/json", '{"error": "no such workflow"}', "no such workflow"),
+        ("text/plain", "upstream timed out\n", "upstream timed out"),
+    ],
+)
+async def test_error_messages(serve: Serve, kind: str, body: str, message: str) -> None:
+    """No body of errors is documented: what can be read as a message is one, in lists too."""
+    served = await serve(answer(body.encode(), status=502, headers={"Content-Type": kind}))
+    view = served.tf.with_options(retry=RetryPolicy.never())
+
+    for asking in (view.workflows.get("wf_123"), view.workflows.list()):
+        with pytest.raises(ServerError, match=message) as caught:
+            await asking
+        assert (message, kind) == (
+            caught.value.server_message,
+            caught.value.headers["CONTENT-type"],
+        )
 
 
 async def test_views(serve: Serve) -> None:
