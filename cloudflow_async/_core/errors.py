@@ -122,12 +122,12 @@ class StatusError(CloudFlowError):
     """The document's error code, such as ``invalid_parameter``; unknown codes as they came."""
 
     server_message: str | None
-    """What the answer itself says is wrong; None when it says nothing that could be read.
+    """The message of the answer itself; None when it has none that could be read.
 
-    That is the message of the documented envelope, at most 512 characters.  Of a body of another
-    shape, as gateways and other frameworks send them, it is one line of at most 200: `title` and
-    `detail` of RFC 9457, a JSON field such as `message`, `error` or `detail`, the title of an HTML
-    page, or the first line of plain text.
+    In the documented envelope it is the server's own, at most 512 characters.  A body of another
+    shape, as gateways and other frameworks send them, gives one line of at most 200: `title` and
+    `detail` of RFC 9457, a JSON field such as `message`, `error` or `detail`, the title or heading
+    of an HTML page, or the first line of plain text.
     """
 
     field: str | None

@@ -63,7 +63,7 @@ HIGHEST_HEADER_BOUND = 256 * 1024
 """Bytes; the highest bound that a line of a head may be given."""
 
 MOST_HEADERS = 512
-"""Lines of an answer's head that are accepted: four times what other clients of aiohttp accept."""
+"""Lines of an answer's head that are accepted; aiohttp's own default is 128."""
 
 
 _CONNECT_SHARE = 0.8
@@ -110,7 +110,8 @@ class Transport(Protocol):
         Cancelling closes the connection and leaves nothing behind.
 
         Raises:
-            TransportError: No complete answer came within `timeout` seconds.
+            TransportError: No complete answer came within `timeout` seconds, or a proxy refused
+                the request.
         """
         ...
 

@@ -67,9 +67,9 @@ SECRET_HEADERS: Final = re.compile(
     r"|^(content-)?location$|^link$|^refresh$",
     re.IGNORECASE,
 )
-"""Names of headers whose values no error shows: by its name such a header may carry a secret.
+"""Names of headers whose values no error shows, because they may carry a secret.
 
-That is so for URLs, too: their path and query may hold a token.
+Headers with URLs are among them: a path or query may hold a token.
 """
 
 _EXCERPT = 512

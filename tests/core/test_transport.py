@@ -555,7 +555,7 @@ async def test_a_head_has_a_largest_size(data: bytes, problem: str, *, is_lent: 
     ],
 )
 async def test_a_head_may_reach_its_bounds(bound: int, data: bytes, *, is_lent: bool) -> None:
-    """512 lines are accepted, four times what aiohttp accepts, and longer ones on demand."""
+    """512 lines are accepted, and longer ones where the bound is raised."""
     async with RawServer(saying(data)) as server, AsyncExitStack() as opened:
         lent = await opened.enter_async_context(aiohttp.ClientSession()) if is_lent else None
         async with transport_to(server.url, max_header=bound, http=lent) as transport:

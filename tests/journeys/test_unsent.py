@@ -1,4 +1,4 @@
-"""Time that passes before a request begins to leave: it has not been applied, even a POST."""
+"""A POST that is stopped before it begins to leave has not been applied, and is not said to be."""
 
 from __future__ import annotations
 
@@ -103,23 +103,23 @@ async def _stuck(open_: Open, **options: Any) -> AsyncIterator[tuple[Client, Raw
         yield await opened.enter_async_context(Client(**settings)), server
 
 
-def _names_nothing_applied(error: CloudFlowError) -> bool:
+def _says_not_applied(error: CloudFlowError) -> bool:
     return not error.may_have_been_applied and "may have been applied" not in str(error)
 
 
 @pytest.mark.parametrize("open_", {**_ON_THE_WAY, **_BEFORE}.values(), ids=[*_ON_THE_WAY, *_BEFORE])
-async def test_a_deadline_that_passes_before_a_post_leaves_leaves_nothing_open(open_: Open) -> None:
+async def test_a_post_that_a_deadline_stops_before_it_leaves_was_not_applied(open_: Open) -> None:
     """At the limiter, while signing, and in each step towards a connection."""
     async with _stuck(open_, deadline=_SHORT) as (client, server):
         with pytest.raises(DeadlineExceededError) as caught:
             await client.request("POST", "/things", json={})
 
-    assert _names_nothing_applied(caught.value)
+    assert _says_not_applied(caught.value)
     assert [] == server.requests
 
 
 @pytest.mark.parametrize("open_", _ON_THE_WAY.values(), ids=_ON_THE_WAY.keys())
-async def test_a_timeout_of_an_attempt_before_a_post_leaves_leaves_nothing_open(
+async def test_a_post_that_a_timeout_stops_before_it_leaves_was_not_applied(
     open_: Open,
 ) -> None:
     """It was not sent, so that it can be sent again."""
@@ -129,12 +129,12 @@ async def test_a_timeout_of_an_attempt_before_a_post_leaves_leaves_nothing_open(
             await client.request("POST", "/things", json={})
 
     assert (False, True, 2) == (caught.value.sent, caught.value.retryable, caught.value.attempts)
-    assert _names_nothing_applied(caught.value)
+    assert _says_not_applied(caught.value)
     assert [] == server.requests
 
 
 @pytest.mark.parametrize("open_", {**_ON_THE_WAY, **_BEFORE}.values(), ids=[*_ON_THE_WAY, *_BEFORE])
-async def test_an_outer_timeout_before_a_post_leaves_sends_nothing(open_: Open) -> None:
+async def test_a_post_that_an_outer_timeout_stops_before_it_leaves_is_not_sent(open_: Open) -> None:
     """Python's own TimeoutError comes out, and the server never sees the request."""
     async with _stuck(open_) as (client, server):
         with pytest.raises(TimeoutError) as caught:
@@ -149,7 +149,7 @@ async def test_an_outer_timeout_before_a_post_leaves_sends_nothing(open_: Open) 
 
 @pytest.mark.parametrize("bound", ["deadline", "timeout"])
 async def test_a_post_that_waits_for_a_connection_has_not_been_applied(bound: str) -> None:
-    """The pool's only connection is in use: a bound that passes meanwhile leaves nothing open."""
+    """The pool's only connection is in use, and the bound passes meanwhile."""
     arrived = asyncio.Event()
 
     async def hold(peer: Peer) -> None:
@@ -169,11 +169,11 @@ async def test_a_post_that_waits_for_a_connection_has_not_been_applied(bound: st
             with contextlib.suppress(asyncio.CancelledError):
                 await holding
 
-    assert _names_nothing_applied(caught.value)
+    assert _says_not_applied(caught.value)
     assert ["/first"] == [sent.target for sent in server.requests]
 
 
-async def test_a_deadline_that_passes_in_a_renewal_leaves_nothing_open() -> None:
+async def test_a_post_that_a_deadline_stops_in_a_renewal_was_not_applied() -> None:
     """The POST arrived, but a 401 says that it was not carried out."""
     auth = FakeAuth(keys=2)
 
@@ -190,7 +190,7 @@ async def test_a_deadline_that_passes_in_a_renewal_leaves_nothing_open() -> None
                 await client.request("POST", "/things", json={})
 
     assert (1, 401) == (caught.value.attempts, caught.value.status)
-    assert _names_nothing_applied(caught.value)
+    assert _says_not_applied(caught.value)
 
 
 @pytest.mark.parametrize("bound", ["deadline", "timeout"])
