@@ -120,7 +120,7 @@ _KINDS: Final[dict[Any, Hook]] = {
     bool: scalar("true or false", {bool: None}),
     int: scalar("a whole number", {int: None, float: _whole}),
     float: scalar("a number", {float: None, int: float}),
-    datetime: instant("an ISO 8601 time with a zone, such as 2026-01-15T10:30:00Z"),
+    datetime: instant("an RFC 3339 time, such as 2026-01-15T10:30:00Z"),
 }
 _JSON: Final = scalar(
     "any JSON value", dict.fromkeys((dict, list, str, int, float, bool, types.NoneType))

@@ -94,7 +94,7 @@ LAMP = Lamp(
 
 
 ESCAPES = "\x1b[31m" * 20
-INSTANT = "an ISO 8601 time with a zone, such as 2026-01-15T10:30:00Z"
+INSTANT = "an RFC 3339 time, such as 2026-01-15T10:30:00Z"
 
 
 def refusal(row: Any, path: str = "") -> tuple[str | None, str]:
@@ -132,6 +132,8 @@ def test_absent_fields_take_their_defaults() -> None:
         ("weight", 2**64 - 1, float(2**64 - 1)),
         ("color", "mauve", "mauve"),
         ("made_at", "2026-01-15T14:00:00+02:00", NOON),
+        ("made_at", "2026-01-15 12:00:00.0000009z", NOON),
+        ("made_at", "2026-01-31T23:59:60Z", datetime(2026, 1, 31, 23, 59, 59, 999_999, tzinfo=UTC)),
         ("part", {"type": "plug", "watts": "x"}, UnknownPart(type="plug", extra={"watts": "x"})),
     ],
 )
@@ -259,6 +261,8 @@ def test_a_list_is_decoded_in_order() -> None:
     [
         ([{"id": "a"}, {"id": "b"}, {}], "data[2].id"),
         ([{"id": "a"}, {"id": "b", "made_at": "x"}], "data[1].made_at"),
+        ([{"id": "a", "made_at": "2026-01-15T24:00:00Z"}], "data[0].made_at"),
+        ([{"id": "a", "made_at": "2026-01-15T12:00:60Z"}], "data[0].made_at"),
         ([{"id": "a"}, None], "data[1]"),
         ({"id": "a"}, "data"),
         (None, "data"),

@@ -119,9 +119,10 @@ def test_a_time_that_cannot_be_read_is_kept_aside(timestamp: Any) -> None:
     assert ThingMade is type(event)
 
 
-def test_times_are_utc() -> None:
-    """Whatever zone the payload has."""
-    event = parsed(PAYLOAD | {"timestamp": "2026-01-24T12:45:00+02:00"})
+@pytest.mark.parametrize("text", ["2026-01-24T12:45:00+02:00", "2026-01-24 10:45:00z"])
+def test_times_are_utc(text: str) -> None:
+    """The time of a payload may have any form that RFC 3339 allows; the event has it in UTC."""
+    event = parsed(PAYLOAD | {"timestamp": text})
 
     assert datetime(2026, 1, 24, 10, 45, tzinfo=UTC) == event.timestamp
     assert timedelta(0) == event.sent_at.utcoffset()
