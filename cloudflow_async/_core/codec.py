@@ -42,7 +42,7 @@ T = TypeVar("T")
 
 _EXCERPT: Final = 40
 _EXACT: Final = 2**53  # beyond it a double skips integers
-_WIDE: Final = 2**64
+_HUGE: Final = 10**_EXCERPT
 _CONSTANTS: Final[dict[object, str]] = {None: "null", True: "true", False: "false"}
 
 
@@ -106,7 +106,7 @@ def _excerpt(found: Any) -> str:
         return ascii(found[:_EXCERPT]) + ("..." if len(found) > _EXCERPT else "")
     if found is None or isinstance(found, bool):
         return _CONSTANTS[found]
-    return repr(found) if isinstance(found, float) or abs(found) < _WIDE else "a huge number"
+    return repr(found) if isinstance(found, float) or abs(found) < _HUGE else "a huge number"
 
 
 def _whole(value: float) -> int:

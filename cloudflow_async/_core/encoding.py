@@ -23,8 +23,6 @@ from .messages import UNSET, Json
 Parents: TypeAlias = tuple[int, ...]
 
 _MAX_DEPTH: Final = 100
-_MIN_INTEGER: Final = -(2**63)
-_MAX_INTEGER: Final = 2**64 - 1
 _EXCERPT: Final = 40
 
 
@@ -54,9 +52,10 @@ def encode(value: object) -> Json:
     datetimes become ISO 8601 in UTC, enumerations their values, tuples arrays.
 
     Raises:
-        InvalidArgumentError: NaN, Infinity, an integer beyond 64 bits, a naive datetime, a key
-            that is no string, a value that contains itself or is nested deeper than 100
-            levels, or another type; the message names the path, such as ``steps[0].filters``.
+        InvalidArgumentError: NaN, Infinity, an integer beyond a double (about 1.8e308), a naive
+            datetime, a key that is no string, a value that contains itself or is nested deeper
+            than 100 levels, or another type; the message names the path, such as
+            ``steps[0].filters``.
     """
     return _encode(value, "", ())
 
@@ -83,9 +82,13 @@ def _text(value: str, _path: str, _parents: Parents) -> Json:
 
 
 def _integer(value: int, path: str, _parents: Parents) -> Json:
-    if not _MIN_INTEGER <= value <= _MAX_INTEGER:
-        raise _refusal(path, "an integer beyond 64 bits would be rounded; send it as a string")
-    return int(value)
+    try:
+        float(value)  # the bound of `json.loads`, so that every value that was read can be sent
+    except OverflowError:
+        problem = "an integer beyond a double (about 1.8e308); send it as a string"
+    else:
+        return int(value)
+    raise _refusal(path, problem)
 
 
 def _number(value: float, path: str, _parents: Parents) -> Json:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 from .codec import decode_list
 from .errors import DecodeError
@@ -11,6 +11,8 @@ from .messages import Json
 from .page import Page
 
 T = TypeVar("T")
+
+_TOO_MANY: Final = 2**64
 
 PageStyle: TypeAlias = Callable[[type[T], Json, int, int], Page[T]]
 """From the class of the rows, the JSON, the offset and the limit asked for."""
@@ -62,4 +64,7 @@ def _count(about: dict[str, Json], name: str) -> int | None:
         raise DecodeError(
             f"Expected a whole number, got {type(value).__name__}.", path=f"pagination.{name}"
         )
+    if abs(value) >= _TOO_MANY:
+        # Estimates and progress compute with floats, which cannot hold every int.
+        raise DecodeError("Expected a whole number below 2**64.", path=f"pagination.{name}")
     return value

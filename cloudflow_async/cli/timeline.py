@@ -40,6 +40,9 @@ _GROWTH: Final = math.log(1.1)
 _NOTHING: Final = -1
 """The class of durations below a millisecond."""
 
+_LONGEST: Final = 2**64
+"""Milliseconds; longer durations, which no run can have, are in the class of this one."""
+
 
 @attrs.define(kw_only=True)
 class Column:
@@ -163,7 +166,9 @@ class Timeline:
 
 
 def _class(milliseconds: int) -> int:
-    return _NOTHING if milliseconds < 1 else math.floor(math.log(milliseconds) / _GROWTH)
+    if milliseconds < 1:
+        return _NOTHING
+    return math.floor(math.log(min(milliseconds, _LONGEST)) / _GROWTH)
 
 
 def _seconds(number: int) -> float:

@@ -114,6 +114,14 @@ def test_percentiles_are_known_to_5_percent(durations: list[int]) -> None:
         assert exact / 1000 == pytest.approx(column.duration(share), rel=0.051)
 
 
+def test_a_duration_beyond_all_bounds_is_counted() -> None:
+    """A server may write any whole number as a duration; the longest class has an end."""
+    ((_, column),) = _filled(run(duration_ms=2**64), run(duration_ms=10**308))
+
+    assert 2 == column.rows
+    assert 2**64 / 1000 == pytest.approx(column.duration(1), rel=0.051)
+
+
 def test_what_still_runs_has_no_duration() -> None:
     """It is counted as an execution, and does not change the median."""
     timeline = _filled(run(duration_ms=None), run(duration_ms=None), run(duration_ms=0))

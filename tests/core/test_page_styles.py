@@ -80,9 +80,9 @@ def test_an_answer_without_rows_is_refused(value: Any) -> None:
 
 
 @pytest.mark.parametrize("name", ["total", "limit", "offset"])
-@pytest.mark.parametrize("value", ["3", 3.5, True, []])
+@pytest.mark.parametrize("value", ["3", 3.5, True, [], 2**64, -(2**64)])
 def test_a_figure_that_is_no_number_is_refused(name: str, value: object) -> None:
-    """The error names the figure."""
+    """A figure that is not a whole number, or is beyond 64 bits, is refused by its name."""
     with pytest.raises(DecodeError) as caught:
         read({name: value}, "a")
 

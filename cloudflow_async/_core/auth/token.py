@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import re
+import sys
 from collections.abc import Iterable
 
 import attrs
@@ -46,7 +46,8 @@ def _instant(value: float | None) -> float | None:
 
 
 def _is_instant(value: object) -> bool:
-    return is_number(value) and math.isfinite(value)
+    # An int can be beyond every float; NaN is on neither side.
+    return is_number(value) and abs(value) <= sys.float_info.max
 
 
 def _scopes(value: Iterable[str] | None) -> frozenset[str] | None:

@@ -54,6 +54,7 @@ def test_all_but_the_access_token_may_be_unknown() -> None:
         {"refresh_token": 7},
         {"expires_at": math.nan},
         {"expires_at": math.inf},
+        {"expires_at": 10**400},
         {"expires_at": "soon"},
         {"expires_at": True},
         {"scopes": "read write"},
