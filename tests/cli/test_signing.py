@@ -113,7 +113,7 @@ def test_a_command_that_delivers(capsys: pytest.CaptureFixture[str], tmp_path: P
     [
         ({"webhook-id": "msg_2"}, "No signature fits."),
         ({"webhook-timestamp": "5"}, "The delivery was signed"),
-        ({"webhook-signature": "v1,x"}, "The header webhook-signature is malformed."),
+        ({"webhook-signature": "v1,x"}, "The header webhook-signature is malformed, or has no"),
         ({"webhook-id": None}, "The header webhook-id is missing."),
     ],
 )

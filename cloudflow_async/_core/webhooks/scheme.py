@@ -32,7 +32,6 @@ _MESSAGE_ID: Final = re.compile(r"[!-+\-/-~]{1,256}")
 _UNIX_TIME: Final = re.compile(r"[0-9]{1,11}")  # up to the year 5138
 # 32 bytes have one strict base64: the bits behind the last byte are zero.
 _OURS: Final = re.compile(r"v1,([A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=)")
-_ANOTHER: Final = re.compile(r"(?!v1,)[^,]+,[^,]+")  # of a version that we do not know
 
 
 @attrs.frozen(kw_only=True)
@@ -96,8 +95,9 @@ class WebhookScheme(Protocol):
 class StandardWebhooks:
     """Standard Webhooks with HMAC-SHA256 (version ``v1``).
 
-    A delivery may carry up to 16 signatures; those of other versions are skipped.  Ids have up to
-    256 visible ASCII characters without dot and comma.
+    A delivery may carry up to 16 signatures, separated by spaces; those of other versions and
+    those that are malformed count, and are skipped, as the scheme's own libraries do.  Ids have up
+    to 256 visible ASCII characters without dot and comma.
     """
 
     def sign(
@@ -134,7 +134,8 @@ class StandardWebhooks:
         """Return a delivery that was signed with one of the keys.
 
         Raises:
-            WebhookVerificationError: A header is missing or malformed, the time is too far from
+            WebhookVerificationError: A header is missing or malformed, there are more than 16
+                signatures or no well-formed one of version ``v1``, the time is too far from
                 `now`, or no signature fits.
         """
         message_id = _matching(_MESSAGE_ID, headers, _ID)
@@ -161,16 +162,15 @@ def _matching(pattern: re.Pattern[str], headers: DeliveryHeaders, name: str) -> 
 
 
 def _read_signatures(header: str) -> list[bytes]:
-    """Return the signatures of our version."""
+    """Return the well-formed signatures of our version."""
     entries = header.split(" ", _MOST_SIGNATURES)
     if len(entries) > _MOST_SIGNATURES:
         raise WebhookVerificationError(f"There are more than {_MOST_SIGNATURES} signatures.")
-    signatures = []
-    for entry in entries:
-        if ours := _OURS.fullmatch(entry):
-            signatures.append(binascii.a2b_base64(ours[1]))
-        elif not _ANOTHER.fullmatch(entry):
-            raise WebhookVerificationError(f"The header {_SIGNATURE} is malformed.")
+    signatures = [binascii.a2b_base64(ours[1]) for ours in map(_OURS.fullmatch, entries) if ours]
+    if not signatures:
+        raise WebhookVerificationError(
+            f"The header {_SIGNATURE} is malformed, or has no signature of version v1."
+        )
     return signatures
 
 
