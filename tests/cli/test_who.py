@@ -133,6 +133,18 @@ def test_a_profile_of_each_kind(
     assert {"found in": "profile work", "base URL": BASE_URL, **told}.items() <= facts.items()
 
 
+@pytest.mark.parametrize(("scopes", "told"), [([], "none"), (None, "not known")])
+def test_a_login_without_scopes(
+    scopes: list[str] | None, told: str, config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A token that was granted no scope is told from a token whose scopes are not known."""
+    _profile(config, OAUTH2)
+    _keep(Token(access_token="a", expires_at=time.time() + 3600, scopes=scopes))
+    assert 0 == main(["whoami"])
+
+    assert told == _facts(capsys)["scopes"]
+
+
 @pytest.mark.parametrize(
     ("token", "told"),
     [

@@ -130,7 +130,8 @@ class OAuth2Auth:
         self._answered: dict[bytes, float] = {}
 
     def __repr__(self) -> str:
-        return f"OAuth2Auth({self._client_id!r}, scopes={sorted(self.scopes or self._asked)})"
+        scopes = self._asked if self.scopes is None else self.scopes
+        return f"OAuth2Auth({self._client_id!r}, scopes={sorted(scopes)})"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
@@ -145,7 +146,7 @@ class OAuth2Auth:
 
     @property
     def scopes(self) -> frozenset[str] | None:
-        """What the token of the moment is allowed to do; None while that is not known."""
+        """Scopes of the token in use; empty: it was granted none; None while they are not known."""
         token = self._tokens.held
         return None if token is None else token.scopes
 

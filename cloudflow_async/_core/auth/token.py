@@ -79,7 +79,7 @@ class Token:
     """Unix time in seconds; None: not known, it is used until the server refuses it."""
 
     scopes: frozenset[str] | None = attrs.field(default=None, converter=_scopes)
-    """What it is allowed to do; None: not known."""
+    """What it is allowed to do; empty: nothing that needs a scope; None: not known."""
 
     def __init__(
         self,

@@ -52,7 +52,7 @@ def read_token(
         reply: What came.
         now: Unix time in seconds at which it was asked for.
         requested: The scopes that a login asked for: what it was granted if the answer to it
-            names none.
+            has no ``scope``; an empty one grants nothing.
         previous: The token that was refreshed, whose scopes and refresh token go on where the
             answer has none; None: a code was redeemed.
         secrets: What the server knows; errors do not show it where it repeats it.
@@ -82,7 +82,9 @@ def _judge(
     problem = _problem(reply.status, answer)
     if answer is None or problem is not None:
         return _failure(reply.status, f"answered {reply.status} {problem}", previous)
-    scopes = _scopes(answer.get("scope")) or _scopes_without(requested, previous)
+    scopes = _scopes(answer.get("scope"))
+    if scopes is None:
+        scopes = _scopes_without(requested, previous)
     try:
         return _token(answer, now, scopes, previous)
     except InvalidArgumentError as error:
@@ -136,16 +138,18 @@ def _life(value: Json) -> float:
     return min(float(value), LONGEST_LIFE) if 0 < value < math.inf else DOCUMENTED_LIFE
 
 
-def _scopes(value: Json) -> frozenset[str]:
+def _scopes(value: Json) -> frozenset[str] | None:
     """Return the scopes that an answer names: separated by spaces, or as some servers do, a list.
 
-    Empty: it names none.
+    An empty string or list grants no scope.  None: the answer has no scopes, or something else in
+    their place.
     """
     if isinstance(value, str):
         return frozenset(value.split())
     if isinstance(value, list):
-        return frozenset(scope for scope in value if isinstance(scope, str))
-    return frozenset()
+        scopes = frozenset(scope for scope in value if isinstance(scope, str))
+        return scopes if scopes or not value else None
+    return None
 
 
 def _scopes_without(requested: frozenset[str], previous: Token | None) -> frozenset[str] | None:

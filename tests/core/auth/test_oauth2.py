@@ -10,15 +10,18 @@ import pickle
 import traceback
 import webbrowser
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import aiohttp
+import attrs
 import pytest
 from aiohttp import web
 
-from cloudflow_async._core.auth import Refusal, oauth2
+from cloudflow_async._core.auth import Refusal, check_scope, oauth2
 from cloudflow_async._core.auth.authorization import AuthorizationRequest
+from cloudflow_async._core.auth.file_store import FileTokenStore
 from cloudflow_async._core.auth.oauth2 import OAuth2Auth
 from cloudflow_async._core.auth.token import Token
 from cloudflow_async._core.auth.token_store import MemoryTokenStore
@@ -26,6 +29,7 @@ from cloudflow_async._core.errors import (
     CredentialError,
     InvalidArgumentError,
     LoginError,
+    MissingScopeError,
     ReauthenticationRequiredError,
     TokenRequestError,
     WrongLoopError,
@@ -182,16 +186,49 @@ async def test_a_refusal_is_answered_with_the_next_token(server: RotatingServer)
     ] == server.forms
 
 
-async def test_scopes_are_those_of_the_token(virtual_clock: Clock) -> None:
-    """Which may be fewer than were asked for."""
-    token = Token(access_token="a", scopes=["workflows:read"], expires_at=virtual_clock() + LIFE)
+@pytest.mark.parametrize("scopes", [["workflows:read"], []])
+async def test_scopes_are_those_of_the_token(scopes: list[str], virtual_clock: Clock) -> None:
+    """A token may have fewer scopes than were asked for, or none."""
+    token = Token(access_token="a", scopes=scopes, expires_at=virtual_clock() + LIFE)
     auth = OAuth2Auth(
         "client", scopes=["admin:full"], store=MemoryTokenStore(token), clock=virtual_clock
     )
     await auth.token()
 
-    assert frozenset({"workflows:read"}) == auth.scopes
-    assert "OAuth2Auth('client', scopes=['workflows:read'])" == repr(auth)
+    assert frozenset(scopes) == auth.scopes
+    assert f"OAuth2Auth('client', scopes={scopes})" == repr(auth)
+
+
+async def test_a_login_without_any_scope(server: RotatingServer, tmp_path: Path) -> None:
+    """An answer with ``"scope": ""`` grants nothing, in the store and after a refresh too."""
+
+    async def answer(server: RotatingServer) -> web.StreamResponse:
+        server.generation += 1
+        return web.json_response(
+            {
+                "access_token": f"access-canary-{server.generation}",
+                "refresh_token": f"refresh-canary-{server.generation}",
+                "token_type": "bearer",
+                "expires_in": LIFE,
+                **({"scope": ""} if "code" in server.forms[-1] else {}),
+            }
+        )
+
+    server.answer = answer
+    store = FileTokenStore(tmp_path / "token.json")
+    options = {"scopes": ["workflows:read"], "redirect_uri": CALLBACK, "store": store}
+    auth = make(server, **options)
+    request = auth.authorization_request()
+    await auth.exchange(answer_to(request), request)
+    again = make(server, **options)
+    kept = await again.token()
+    await asyncio.sleep(LIFE)
+    renewed = await again.token()
+
+    assert frozenset() == auth.scopes == again.scopes == kept.scopes == renewed.scopes
+    assert ["authorization_code", "refresh_token"] == [form["grant_type"] for form in server.forms]
+    with pytest.raises(MissingScopeError, match="the credential has none; nothing was sent"):
+        check_scope(again, attrs.evolve(REQUEST, scope="workflows:read"))
 
 
 # --- a login in a web app

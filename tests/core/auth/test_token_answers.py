@@ -180,17 +180,20 @@ def test_without_a_life_it_is_the_documented_hour() -> None:
         ("workflows:read", {"workflows:read"}),
         (" b  a a ", {"a", "b"}),
         (["a", "b", 7], {"a", "b"}),
+        ("", set()),
+        (" ", set()),
+        ([], set()),
     ],
 )
 def test_the_scopes_are_those_that_the_answer_names(scope: object, expected: set[str]) -> None:
-    """Whatever was asked for: a person may grant less."""
+    """A person may grant less than was asked for, and an empty scope grants nothing."""
     assert expected == redeemed(GOOD | {"scope": scope}).scopes
     assert expected == refreshed(GOOD | {"scope": scope}).scopes
 
 
-@pytest.mark.parametrize("more", [{}, {"scope": None}, {"scope": ""}, {"scope": []}, {"scope": 7}])
+@pytest.mark.parametrize("more", [{}, {"scope": None}, {"scope": 7}, {"scope": [7]}])
 def test_without_scopes_they_are_those_that_were_asked_for(more: dict[str, object]) -> None:
-    """RFC 6749, 5.1 and 6; a token that was asked for without has what nobody here knows."""
+    """RFC 6749, 5.1 and 6; the scopes of a token that was asked for without any are not known."""
     assert REQUESTED == redeemed(GOOD | more).scopes
     assert redeemed(GOOD | more, requested=frozenset()).scopes is None
     assert PREVIOUS.scopes == refreshed(GOOD | more).scopes
@@ -201,6 +204,13 @@ def test_a_refresh_does_not_make_unknown_scopes_known() -> None:
     previous = Token(access_token="a", refresh_token="b")
 
     assert refreshed(previous=previous).scopes is None
+
+
+def test_a_refresh_keeps_that_there_are_no_scopes() -> None:
+    """RFC 6749, 6: an answer without ``scope`` has those of the last token, even if it had none."""
+    previous = Token(access_token="a", refresh_token="b", scopes=[])
+
+    assert frozenset() == refreshed(previous=previous).scopes
 
 
 @pytest.mark.parametrize("more", [{}, {"refresh_token": None}, {"refresh_token": ""}])
