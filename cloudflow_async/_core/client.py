@@ -70,6 +70,7 @@ class Client:
         http: aiohttp.ClientSession | None = None,
         user_agent: str | None = None,
         follow_redirects: bool = False,
+        check_response_ids: bool = True,
         trust_env: bool = False,
         ssl_context: ssl.SSLContext | None = None,
         allow_insecure_http: bool = False,
@@ -109,6 +110,7 @@ class Client:
                 max_wait=max_wait,
                 retry=RetryPolicy() if retry is None else retry,
                 follow_redirects=follow_redirects,
+                check_response_ids=check_response_ids,
             )
         )
 
@@ -174,6 +176,7 @@ class Client:
         max_wait: float | Unset | None = UNSET,
         retry: RetryPolicy | Unset = UNSET,
         retry_unsafe: bool | Unset = UNSET,
+        check_response_ids: bool | Unset = UNSET,
         priority: Priority | Unset = UNSET,
     ) -> Self:
         """Return a view with other options that shares pool, limiter and credential.
@@ -184,6 +187,7 @@ class Client:
             max_wait: Most seconds to wait for the rate limit; 0 fails at once; None: no bound.
             retry: How often and how patiently to try again.
             retry_unsafe: Send a POST or PATCH again although it may have been applied.
+            check_response_ids: Refuse an answer that names another resource than was asked for.
             priority: ``"high"`` passes ahead of ``"normal"`` calls in the line for the rate
                 limit, and those ahead of ``"low"`` ones; see `Limiter.acquire`.
         """
@@ -193,6 +197,7 @@ class Client:
             "max_wait": max_wait,
             "retry": retry,
             "retry_unsafe": retry_unsafe,
+            "check_response_ids": check_response_ids,
             "priority": priority,
         }
         given = {name: value for name, value in changes.items() if value is not UNSET}

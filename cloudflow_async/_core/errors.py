@@ -259,7 +259,8 @@ class DecodeError(CloudFlowError):
 class ResponseMismatchError(CloudFlowError):
     """An answer names another resource than the one that was asked for, and was not handed out.
 
-    Something between here and the service has mixed up answers.
+    Something between here and the service has mixed up answers; or the server is a mock that
+    repeats a sample, for which clients have ``check_response_ids=False``.
     """
 
     path: str | None

@@ -32,6 +32,9 @@ class Options:
     follow_redirects: bool = False
     """Whether a GET follows up to three redirects below the base URL; never elsewhere."""
 
+    check_response_ids: bool = True
+    """Whether an answer is refused that names another resource than was asked for."""
+
     priority: Priority = "normal"
     """Who passes ahead of whom in the line for the rate limit; see `Limiter.acquire`."""
 

@@ -64,7 +64,8 @@ class Resource:
     ) -> T:
         """Send a request and return its answer as an object of `cls`.
 
-        What it has in the fields named by `echoes` has to be what was asked for.
+        Its fields named by `echoes` have to be what was asked for, unless `check_response_ids` of
+        the options is False.
         """
         request = make_request(
             method,
@@ -80,7 +81,7 @@ class Resource:
         response = await self._session.send(request, self._options)
         try:
             answer = decode(cls, response.json())
-            _check_echoes([answer], echoes or {})
+            self._check_echoes([answer], echoes)
             return answer  # noqa: TRY300 - both refusals are completed below
         except (DecodeError, ResponseMismatchError) as error:
             _complete(error, request, response)
@@ -119,7 +120,8 @@ class Resource:
     ) -> Pages[T]:
         """Return a list that is read when somebody iterates over it.
 
-        What its rows have in the fields named by `echoes` has to be what was asked for.
+        The fields of its rows that are named by `echoes` have to be what was asked for, unless
+        `check_response_ids` of the options is False.
         """
         filters = encode_query(query)
         # Bad ids and filters are refused here, where the list is asked for.
@@ -131,7 +133,7 @@ class Resource:
             response = await self._session.send(request, self._options)
             try:
                 page = self.page_style(cls, response.json(), offset, limit)
-                _check_echoes(page.items, echoes or {}, path="data[{}].")
+                self._check_echoes(page.items, echoes, path="data[{}].")
             except (DecodeError, ResponseMismatchError) as error:
                 _complete(error, request, response)
                 raise
@@ -146,6 +148,22 @@ class Resource:
             prefetch=prefetch,
             on_drift=on_drift,
         )
+
+    def _check_echoes(
+        self, answers: Sequence[Any], echoes: Segments | None, *, path: str = ""
+    ) -> None:
+        """Refuse an answer of which a field does not repeat what was asked for.
+
+        Raises:
+            ResponseMismatchError: It names the first, at `path` filled with its index.
+        """
+        if echoes is None or not self._options.check_response_ids:
+            return
+        for name, asked in echoes.items():
+            told = [*map(attrgetter(name), answers)]
+            if told.count(asked) != len(told):
+                index = next(index for index, value in enumerate(told) if value != asked)
+                raise _mismatch(path.format(index) + name, asked, told[index])
 
 
 def make_request(  # noqa: PLR0913 - each is a part of the request, most have a default
@@ -210,21 +228,12 @@ def json_of(response: Response) -> Json:
     return response.json() if response.body else None
 
 
-def _check_echoes(answers: Sequence[Any], echoes: Segments, *, path: str = "") -> None:
-    """Refuse an answer of which a field does not repeat what was asked for.
-
-    Raises:
-        ResponseMismatchError: It names the first, at `path` filled with its index.
-    """
-    for name, asked in echoes.items():
-        told = [*map(attrgetter(name), answers)]
-        if told.count(asked) != len(told):
-            index = next(index for index, value in enumerate(told) if value != asked)
-            place = path.format(index) + name
-            raise ResponseMismatchError(
-                f"{place}: asked for {_shown(asked)}, the answer is of {_shown(told[index])}",
-                path=place,
-            )
+def _mismatch(place: str, asked: str, told: str) -> ResponseMismatchError:
+    return ResponseMismatchError(
+        f"{place}: asked for {_shown(asked)}, the answer is of {_shown(told)}; for a mock server "
+        "that repeats a sample, set check_response_ids=False",
+        path=place,
+    )
 
 
 def _shown(id: str) -> str:

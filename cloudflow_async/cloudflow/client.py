@@ -64,6 +64,12 @@ class CloudFlow(Client):
             not dropped.
         user_agent: Value of the ``User-Agent`` header; None names this package.
         follow_redirects: Whether a GET follows redirects; only ever below the base URL.
+        check_response_ids: Whether an answer that names another resource than was asked for, in its
+            ``id``, ``workflow_id`` or ``pipeline_id``, is refused with a `ResponseMismatchError`.
+            False is for a mock server that answers with the samples of the API document, whatever
+            it is asked for; elsewhere it hides that a proxy or cache has mixed up answers.  The
+            offset of a page is checked in any case: of a list that is repeated for each page, only
+            the first page can be read, as by ``await cf.workflows.list()``.
         trust_env: Whether proxies of the environment are used.
         ssl_context: For a server whose certificate is signed by a private authority.
         allow_insecure_http: Accept plain http beyond loopback: credentials are then readable on
@@ -106,6 +112,7 @@ class CloudFlow(Client):
         http: aiohttp.ClientSession | None = None,
         user_agent: str | None = None,
         follow_redirects: bool = False,
+        check_response_ids: bool = True,
         trust_env: bool = False,
         ssl_context: ssl.SSLContext | None = None,
         allow_insecure_http: bool = False,
@@ -132,6 +139,7 @@ class CloudFlow(Client):
             http=http,
             user_agent=user_agent,
             follow_redirects=follow_redirects,
+            check_response_ids=check_response_ids,
             trust_env=trust_env,
             ssl_context=ssl_context,
             allow_insecure_http=allow_insecure_http,

@@ -52,6 +52,8 @@ class TechFlow(Client):
         max_response_bytes: Bytes of a decompressed answer that are accepted; a list comes in one.
         max_header_bytes: Bytes of one line of an answer's head that are accepted, at most 262,144;
             raise it where a gateway adds longer ones.  A head may have 512 lines.
+        check_response_ids: Whether an answer with another ``id`` than was asked for is refused with
+            a `ResponseMismatchError`.  False is for a mock server that answers with one sample.
 
     Raises:
         InvalidArgumentError: An argument cannot be used.
@@ -81,6 +83,7 @@ class TechFlow(Client):
         http: aiohttp.ClientSession | None = None,
         user_agent: str | None = None,
         follow_redirects: bool = False,
+        check_response_ids: bool = True,
         trust_env: bool = False,
         ssl_context: ssl.SSLContext | None = None,
         allow_insecure_http: bool = False,
@@ -108,6 +111,7 @@ class TechFlow(Client):
             http=http,
             user_agent=user_agent,
             follow_redirects=follow_redirects,
+            check_response_ids=check_response_ids,
             trust_env=trust_env,
             ssl_context=ssl_context,
             allow_insecure_http=allow_insecure_http,

@@ -215,7 +215,7 @@ async def test_swapped_answers(cf: CloudFlow, emulator: Emulator) -> None:
         }
     )
     emulator.inject(Fault(status=200, body=swapped, times=2))
-    with pytest.raises(ResponseMismatchError, match=f"^id: asked for '{asked}', .* '{other}'$"):
+    with pytest.raises(ResponseMismatchError, match=f"^id: asked for '{asked}', .* '{other}'; "):
         await cf.workflows.get(asked)
     with pytest.raises(ResponseMismatchError) as caught:
         await cf.workflows.update(asked, name="new")

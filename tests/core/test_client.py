@@ -152,6 +152,7 @@ def test_options_that_are_not_given_stay() -> None:
         "retry": retry,
         "retry_unsafe": False,
         "follow_redirects": True,
+        "check_response_ids": True,
         "priority": "low",
     } == {name: getattr(view._options, name) for name in attrs.fields_dict(type(view._options))}
     assert (4, 5) == (client._options.deadline, client._options.max_wait)

@@ -337,7 +337,8 @@ async def test_an_answer_about_another_resource_is_an_error(method: str, *, appl
         await resource._ask(Thing, method, "/things/{id}", segments={"id": "a"}, echoes={"id": "a"})
     error = caught.value
 
-    assert error.message.endswith("'" + r"\x1b" * 40 + "'...")
+    assert "'" + r"\x1b" * 40 + "'...; for a mock server" in error.message
+    assert error.message.endswith("set check_response_ids=False")
     assert ("id", "req_1", applied) == (error.path, error.request_id, error.may_have_been_applied)
     assert 1 == error.attempts == len(transport.exchanges)
 
