@@ -20,6 +20,7 @@ from .limits import Priority, RateLimits
 from .messages import UNSET, RateLimitStatus, Response, Statistics, Unset
 from .options import Options
 from .paging import Pages
+from .proxy import Proxy
 from .resource import QueryValue, make_request
 from .retry import RetryPolicy
 from .session import Session
@@ -71,6 +72,7 @@ class Client:
         user_agent: str | None = None,
         follow_redirects: bool = False,
         check_response_ids: bool = True,
+        proxy: Proxy | None = None,
         trust_env: bool = False,
         ssl_context: ssl.SSLContext | None = None,
         allow_insecure_http: bool = False,
@@ -87,12 +89,15 @@ class Client:
             max_header=max_header_bytes,
             http=http,
             user_agent=_user_agent(user_agent),
+            proxy=proxy,
             trust_env=trust_env,
             ssl_context=ssl_context,
         )
         if limiter is None:
             limiter = LocalLimiter(
-                limits or _limits_of(auth), max_in_flight=max_connections, reserve=reserve
+                limits or _limits_of(auth),
+                max_in_flight=transport.max_connections,
+                reserve=reserve,
             )
         elif reserve:
             raise InvalidArgumentError(

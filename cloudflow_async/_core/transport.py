@@ -10,7 +10,9 @@ What aiohttp does on its own account, and is stopped from here:
   decompresses a body of any size: switched off, ignored, and capped while it streams.
 - It closes a connection on which a body's framing is broken, and lets the reader of the body
   wait on: `_Protocol` wakes it.
-- It adds a credential of the netrc file to requests that have one: proxies are looked up here.
+- It adds a credential of the netrc file to requests that have one, ignores https proxies of the
+  environment, and sends the headers for a proxy only where it opens a tunnel: proxies are looked
+  up and signed for here.
 - Its exceptions show URLs with their query and all headers, and cannot be pickled: each
   becomes a `TransportError` that is not chained to it.
 """
@@ -34,7 +36,6 @@ from typing import Any, NamedTuple, Protocol
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
-from aiohttp.helpers import get_env_proxy_for_url
 from aiohttp.http_exceptions import BadHttpMessage, ContentEncodingError, LineTooLong
 from yarl import URL
 
@@ -46,8 +47,10 @@ from .errors import (
     RequestTimeoutError,
     ResponseTooLargeError,
     TransportError,
+    WrongLoopError,
 )
 from .messages import Reply, Request
+from .proxy import Proxy, environment_proxy
 from .scope import Watch
 
 LARGEST_BODY = 16 * 1024 * 1024
@@ -141,15 +144,20 @@ class AiohttpTransport:
         max_connections: Size of the pool.
         max_body: Bytes of a decompressed body that are accepted.
         max_header: Bytes of one line of an answer's head that are accepted.
-        http: A caller's session, whose connector, trace configurations and `trust_env` are
-            used; it is never closed.  Its cookies and default headers are not sent.
+        http: A caller's session, which decides how connections are made; it is never closed.
+            `lent_session` says which of its settings are used and which are refused.
         user_agent: Value of the ``User-Agent`` header.
-        trust_env: Whether proxies of the environment are used.  A netrc file may tell who one is
-            to a proxy, never to the server: each request has one credential, ours.
-        ssl_context: For servers with certificates of a private authority.
+        proxy: Is used for all requests, whatever the environment says.
+        trust_env: Whether proxies of the environment are used.  A netrc file may have the
+            credential for a proxy, never that for the server: each request has one, ours.
+        ssl_context: For servers, and https proxies, with certificates of a private authority.
+
+    Raises:
+        InvalidArgumentError: The session has settings that would not be used, or overrides one
+            of the last three arguments; or the last is no `ssl.SSLContext`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a setting of its own, all but one have a default
         self,
         base_url: str,
         *,
@@ -158,10 +166,35 @@ class AiohttpTransport:
         max_header: int = LARGEST_HEADER,
         http: aiohttp.ClientSession | None = None,
         user_agent: str = "",
+        proxy: Proxy | None = None,
         trust_env: bool = False,
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
+        if ssl_context is not None and not isinstance(ssl_context, ssl.SSLContext):
+            raise InvalidArgumentError(
+                f"ssl_context must be an ssl.SSLContext, not {type(ssl_context).__name__}; for a "
+                "private authority, ssl.create_default_context(cafile=...)."
+            )
+        if http is not None:
+            # Most programs lend no session.
+            from .lent_session import (  # noqa: PLC0415 - see above
+                check_lent_session,
+                lent_proxy,
+                most_connections,
+            )
+
+            check_lent_session(
+                http,
+                base_url=base_url,
+                proxy=proxy,
+                trust_env=trust_env,
+                ssl_context=ssl_context,
+            )
+            proxy = lent_proxy(http)
+            trust_env = http.trust_env
+            max_connections = most_connections(http, max_connections)
         self._base_url = base_url
+        self._is_tls = base_url.startswith("https:")
         self._max_connections = max_connections
         self._max_body = max_body
         self._max_header = max_header
@@ -173,8 +206,8 @@ class AiohttpTransport:
             "Accept-Encoding": "gzip, deflate",
             "User-Agent": user_agent,
         }
-        self._trust_env = trust_env if http is None else http.trust_env
-        self._proxy: _Proxy | None = None
+        self._proxy = proxy
+        self._asks_environment = trust_env and proxy is None
         self._ssl_context = ssl_context
         self._http: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -184,6 +217,11 @@ class AiohttpTransport:
     def is_open(self) -> bool:
         """Whether there is a pool to close."""
         return self._http is not None
+
+    @property
+    def max_connections(self) -> int:
+        """Most connections at a time; a lent session's connector may allow fewer than asked."""
+        return self._max_connections
 
     def connections(self) -> Connections:
         """Return how many connections the pool has; those of a lent one are its owner's too."""
@@ -203,15 +241,18 @@ class AiohttpTransport:
     ) -> Reply:
         """Send `request` once; see `Transport.exchange`."""
         leaving = _ON_SEND.set(sending := _Sending(on_send))
-        http = self._http
-        if http is None or http.closed:
-            http = self._open()
-        assert self._watch is not None
         try:
+            http = self._http
+            if http is None or http.closed:
+                http = self._open()
+            assert self._watch is not None
             with self._watch.scope(timeout):
-                if self._trust_env and self._proxy is None:
-                    self._proxy = await asyncio.to_thread(_find_proxy, self._base_url)
+                if self._asks_environment:
+                    self._proxy = await asyncio.to_thread(environment_proxy, self._base_url)
+                    self._asks_environment = False
                 return await self._exchange(http, request, headers, timeout)
+        except InvalidArgumentError:  # of the environment's proxy
+            raise
         except (aiohttp.ClientError, OSError, ValueError) as caught:
             error = _translate(
                 caught, request, timeout, sent=sending.begun, max_header=self._max_header
@@ -258,7 +299,14 @@ class AiohttpTransport:
         timeout: float,
     ) -> Reply:
         begun = time.perf_counter()
-        proxy = self._proxy or _DIRECTLY
+        proxy = self._proxy
+        to_proxy: Mapping[str, str] = {}
+        if proxy is not None:
+            # Beyond a tunnel, which TLS needs, the proxy sees no header of the request.
+            if self._is_tls:
+                to_proxy = proxy.sign(to_proxy)
+            else:
+                headers = proxy.sign(headers)
         exchange = http.request(
             request.method,
             URL(self._base_url + request.target, encoded=True),
@@ -266,10 +314,10 @@ class AiohttpTransport:
             data=_payload(request.body),
             allow_redirects=False,
             timeout=_connect_within(timeout),
-            proxy=proxy.url,
-            proxy_headers=proxy.headers,
+            proxy=None if proxy is None else proxy.url,
+            proxy_headers=to_proxy,
         )
-        del headers  # as above: a cancellation keeps this frame too
+        del headers, to_proxy  # as above: a cancellation keeps this frame too
         async with exchange as answer:
             body = await _read(answer, self._max_body, f"{request.method} {request.path}")
         return Reply(
@@ -281,19 +329,16 @@ class AiohttpTransport:
 
     def _open(self) -> aiohttp.ClientSession:
         lent = self._lent
-        if lent is not None and lent.closed:
-            raise ClientClosedError("The aiohttp session given as http= was closed by its owner.")
-        connector = self._connector() if lent is None else lent.connector
         http = aiohttp.ClientSession(
-            connector=connector,
+            connector=self._connector() if lent is None else lent.connector,
             connector_owner=lent is None,
             request_class=_Request,
             cookie_jar=aiohttp.DummyCookieJar(),
-            trace_configs=None if lent is None else lent.trace_configs,
             headers=self._headers,
             max_line_size=self._max_header,
             max_field_size=self._max_header,
             max_headers=MOST_HEADERS,
+            **({} if lent is None else _settings_of(lent)),
         )
         http._retry_connection = False
         forks.watch(self)
@@ -317,16 +362,20 @@ class AiohttpTransport:
         )
 
 
-class _Proxy(NamedTuple):
-    """How the environment wants a server to be reached."""
-
-    url: URL | None = None
-    """None: directly."""
-
-    headers: Mapping[str, str] | None = None
-
-
-_DIRECTLY = _Proxy()
+def _settings_of(lent: aiohttp.ClientSession) -> dict[str, Any]:
+    """Return what the client's own session takes from a lent one; see `lent_session.USED`."""
+    if lent.closed:
+        raise ClientClosedError("The aiohttp session given as http= was closed by its owner.")
+    if lent._loop is not asyncio.get_running_loop():
+        raise WrongLoopError(
+            "The aiohttp session given as http= belongs to another event loop; make the session "
+            "and the client on the loop that uses them."
+        )
+    return {
+        "trace_configs": lent.trace_configs,
+        "read_bufsize": lent._read_bufsize,
+        "version": lent.version,
+    }
 
 
 class _Sending:
@@ -401,15 +450,6 @@ def _is_readable(descriptor: int) -> bool:
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)
     return bool(poll.poll(0))
-
-
-def _find_proxy(base_url: str) -> _Proxy:
-    """Ask the environment for the proxy of a server; this may read a file."""
-    try:
-        url, auth = get_env_proxy_for_url(URL(base_url))
-    except LookupError:
-        return _Proxy()
-    return _Proxy(url, None if auth is None else {"Proxy-Authorization": auth.encode()})
 
 
 @lru_cache(maxsize=8)  # a client has one or two

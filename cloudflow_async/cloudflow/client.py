@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ssl
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -14,6 +15,7 @@ from cloudflow_async._core.errors import InvalidArgumentError
 from cloudflow_async._core.limiter import Limiter
 from cloudflow_async._core.limits import RateLimits
 from cloudflow_async._core.options import Options
+from cloudflow_async._core.proxy import read_proxy
 from cloudflow_async._core.retry import RetryPolicy
 from cloudflow_async._core.transport import LARGEST_BODY, LARGEST_HEADER
 
@@ -54,12 +56,15 @@ class CloudFlow(Client):
         deadline: Seconds for a whole call with its waits and retries; None: no bound.
         max_wait: Most seconds that a call waits for the rate limit; 0 fails at once; None: no
             bound.
-        max_connections: Most connections, and most requests in flight.
+        max_connections: Most connections, and most requests in flight; beside `http` it bounds
+            the latter, as the limits of the session's connector do.
         max_response_bytes: Bytes of a decompressed answer that are accepted.
         max_header_bytes: Bytes of one line of an answer's head that are accepted, at most 262,144;
             raise it where a gateway adds longer ones.  A head may have 512 lines.
-        http: A session of your own whose connector, trace configurations and `trust_env` are
-            used; it is never closed.  What it adds to requests (headers, cookies) is not sent.
+        http: A session of your own, which decides how connections are made: its connector,
+            `proxy`, `trust_env`, `version`, `read_bufsize` and `trace_configs` are used.  It is
+            never closed.  Settings of it that would change requests (`headers`, `cookies`,
+            `timeout`, `middlewares` and others) are refused: requests are the client's own.
             Its pool lacks one guard of ours: a connection on which a server wrote unasked is
             not dropped.
         user_agent: Value of the ``User-Agent`` header; None names this package.
@@ -70,8 +75,15 @@ class CloudFlow(Client):
             it is asked for; elsewhere it hides that a proxy or cache has mixed up answers.  The
             offset of a page is checked in any case: of a list that is repeated for each page, only
             the first page can be read, as by ``await cf.workflows.list()``.
-        trust_env: Whether proxies of the environment are used.
-        ssl_context: For a server whose certificate is signed by a private authority.
+        proxy: URL of an http or https proxy for all requests, such as
+            ``http://user:password@proxy.example:3128``; `trust_env` and ``NO_PROXY`` do not apply
+            to it.  The credential in it is sent to the proxy alone, and never shown.
+        trust_env: Whether the proxies of ``HTTPS_PROXY``, ``HTTP_PROXY`` and ``ALL_PROXY`` are
+            used, but for hosts in ``NO_PROXY``; they are read once, at the first request.
+        ssl_context: For a server, or an https proxy, whose certificate is signed by a private
+            authority, and for client certificates.
+            The token requests of a login that the client finds in a profile are made with `http`,
+            `proxy`, `trust_env` and `ssl_context` too; an `OAuth2Auth` has its own.
         allow_insecure_http: Accept plain http beyond loopback: credentials are then readable on
             the way.
 
@@ -113,15 +125,23 @@ class CloudFlow(Client):
         user_agent: str | None = None,
         follow_redirects: bool = False,
         check_response_ids: bool = True,
+        proxy: str | None = None,
         trust_env: bool = False,
         ssl_context: ssl.SSLContext | None = None,
         allow_insecure_http: bool = False,
     ) -> None:
         try:
-            place = _choose(api_key, auth, profile, base_url)
+            route = read_proxy("proxy", proxy)
+            network = {
+                "http": http,
+                "proxy": route,
+                "trust_env": trust_env,
+                "ssl_context": ssl_context,
+            }
+            place = _choose(api_key, auth, profile, base_url, network)
         finally:
-            # From here on a traceback that shows variables shows no key.
-            del api_key
+            # From here on a traceback that shows variables shows neither key nor password.
+            del api_key, proxy
         self._waits = Waits[Execution]()
         super().__init__(
             place.auth,
@@ -140,6 +160,7 @@ class CloudFlow(Client):
             user_agent=user_agent,
             follow_redirects=follow_redirects,
             check_response_ids=check_response_ids,
+            proxy=route,
             trust_env=trust_env,
             ssl_context=ssl_context,
             allow_insecure_http=allow_insecure_http,
@@ -176,7 +197,11 @@ class _Place:
 
 
 def _choose(
-    api_key: str | None, auth: Auth | None, profile: str | None, base_url: str | None
+    api_key: str | None,
+    auth: Auth | None,
+    profile: str | None,
+    base_url: str | None,
+    network: Mapping[str, Any],
 ) -> _Place:
     try:
         if sum(given is not None for given in (api_key, auth, profile)) > 1:
@@ -185,10 +210,12 @@ def _choose(
             return _Place(ApiKeyAuth(api_key), _or_usual(base_url))
     finally:
         del api_key
-    return _look_up(auth, profile, base_url)
+    return _look_up(auth, profile, base_url, network)
 
 
-def _look_up(auth: Auth | None, profile: str | None, base_url: str | None) -> _Place:
+def _look_up(
+    auth: Auth | None, profile: str | None, base_url: str | None, network: Mapping[str, Any]
+) -> _Place:
     # These are a fifth of the time that importing this package takes, and those who give a key
     # need none of them.
     from cloudflow_async._core.auth.chain import AuthChain  # noqa: PLC0415 - see above
@@ -196,9 +223,9 @@ def _look_up(auth: Auth | None, profile: str | None, base_url: str | None) -> _P
 
     if profile is not None:
         found = read_profile(profile)
-        return _Place(found.auth(), _or_usual(base_url, found.base_url), found.limits)
+        return _Place(found.auth(network), _or_usual(base_url, found.base_url), found.limits)
     if auth is None:
-        auth = AuthChain.default(base_url=base_url)
+        auth = AuthChain.default(base_url=base_url, network=network)
     if isinstance(auth, AuthChain):
         return _Place(auth, _or_usual(base_url, auth.base_url), auth.limits)
     return _Place(auth, _or_usual(base_url))

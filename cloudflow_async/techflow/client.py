@@ -12,6 +12,7 @@ from cloudflow_async._core.errors import InvalidArgumentError
 from cloudflow_async._core.limiter import Limiter
 from cloudflow_async._core.limits import RateLimits
 from cloudflow_async._core.options import Options
+from cloudflow_async._core.proxy import read_proxy
 from cloudflow_async._core.retry import RetryPolicy
 from cloudflow_async._core.transport import LARGEST_BODY, LARGEST_HEADER
 
@@ -84,17 +85,19 @@ class TechFlow(Client):
         user_agent: str | None = None,
         follow_redirects: bool = False,
         check_response_ids: bool = True,
+        proxy: str | None = None,
         trust_env: bool = False,
         ssl_context: ssl.SSLContext | None = None,
         allow_insecure_http: bool = False,
     ) -> None:
-        if base_url is None:
-            base_url = _usual_url(given=api_key is not None or auth is not None)
         try:
+            if base_url is None:
+                base_url = _usual_url(given=api_key is not None or auth is not None)
+            route = read_proxy("proxy", proxy)
             chosen = _choose(api_key, auth)
         finally:
-            # From here on a traceback that shows variables shows no key.
-            del api_key
+            # From here on a traceback that shows variables shows neither key nor password.
+            del api_key, proxy
         super().__init__(
             chosen,
             base_url=base_url,
@@ -112,6 +115,7 @@ class TechFlow(Client):
             user_agent=user_agent,
             follow_redirects=follow_redirects,
             check_response_ids=check_response_ids,
+            proxy=route,
             trust_env=trust_env,
             ssl_context=ssl_context,
             allow_insecure_http=allow_insecure_http,

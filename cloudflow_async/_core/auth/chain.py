@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import attrs
 
@@ -115,7 +115,13 @@ class AuthChain:
         self._choosing = SingleFlight(self._choose, cool_down=0.0, name="choice of a credential")
 
     @classmethod
-    def default(cls, profile: str | None = None, *, base_url: str | None = None) -> AuthChain:
+    def default(
+        cls,
+        profile: str | None = None,
+        *,
+        base_url: str | None = None,
+        network: Mapping[str, Any] | None = None,
+    ) -> AuthChain:
         """Return the chain of a bare ``CloudFlow()``.
 
         In order: the environment variable ``CLOUDFLOW_API_KEY``; the variables
@@ -132,6 +138,8 @@ class AuthChain:
             profile: Chosen explicitly: this profile alone, read at once.
             base_url: Where the credentials may go, wherever they belong to; None: see the
                 property `base_url`.
+            network: How the token requests of a profile's login are made: the arguments `http`,
+                `proxy`, `trust_env` and `ssl_context` of `OAuth2Auth`.
 
         Raises:
             CredentialError: The profile that was named, by `profile` or in the environment, is
@@ -141,10 +149,10 @@ class AuthChain:
         start = chain._start  # noqa: SLF001 - one of our own
         if profile is not None:
             found = read_profile(profile)
-            only = attrs.evolve(_given(found.auth()), name=title(profile))
+            only = attrs.evolve(_given(found.auth(network)), name=title(profile))
             start([only], base_url=base_url or found.base_url, limits=found.limits)
             return chain
-        looked = discover(base_url)
+        looked = discover(base_url, network)
         start(
             [_Provider(name, name, find) for name, find in looked.finders],
             base_url=looked.base_url,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import attrs
 
@@ -46,7 +46,7 @@ class Discovery:
     """Of the profile's tier; None: none was read, or it names none."""
 
 
-def discover(base_url: str | None) -> Discovery:
+def discover(base_url: str | None, network: Mapping[str, Any] | None = None) -> Discovery:
     """Return where credentials are looked for.
 
     A profile is read at once, which blocks for a moment, unless the environment has a
@@ -55,6 +55,7 @@ def discover(base_url: str | None) -> Discovery:
     Args:
         base_url: Where credentials may go, wherever they belong to; None: that follows from
             what is there, and what belongs elsewhere is refused.
+        network: See `Profile.auth`.
 
     Raises:
         CredentialError: The profile that the environment names is missing or cannot be used.
@@ -69,7 +70,7 @@ def discover(base_url: str | None) -> Discovery:
         finders=(
             (KEY_VARIABLE, partial(_find_key, usual, fits)),
             (_JWT_VARIABLES, partial(_find_jwt, usual, fits)),
-            (title(name), partial(_find_profile, name, found, fits)),
+            (title(name), partial(_find_profile, name, found, fits, network)),
         ),
         base_url=here,
         limits=None if found is None else found.limits,
@@ -124,8 +125,11 @@ async def _find_jwt(belongs: str, fits: Callable[[str | None], None]) -> Auth:
 
 
 async def _find_profile(
-    name: str, found: Profile | None, fits: Callable[[str | None], None]
+    name: str,
+    found: Profile | None,
+    fits: Callable[[str | None], None],
+    network: Mapping[str, Any] | None,
 ) -> Auth:
     profile = await asyncio.to_thread(read_profile, name) if found is None else found
     fits(profile.base_url)
-    return await asyncio.to_thread(profile.auth)
+    return await asyncio.to_thread(profile.auth, network)

@@ -15,11 +15,12 @@ import ssl
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from cloudflow_async._core.arguments import is_number
 from cloudflow_async._core.errors import InvalidArgumentError, LoginError
 from cloudflow_async._core.messages import Request
+from cloudflow_async._core.proxy import read_proxy
 from cloudflow_async._core.secret import Secret
 from cloudflow_async._core.urls import check_oauth_url
 
@@ -38,6 +39,9 @@ from .token import Token
 from .token_endpoint import ClientAuthentication, TokenEndpoint
 from .token_source import TokenSource
 from .token_store import MemoryTokenStore, TokenStore
+
+if TYPE_CHECKING:
+    import aiohttp
 
 AUTHORIZE_URL: Final = "https://auth.cloudflow.io/oauth/authorize"
 """API document: OAuth 2.0, Authorization Endpoint."""
@@ -78,8 +82,11 @@ class OAuth2Auth:
         token_endpoint_auth_method: Whether the secret goes into the body of a token request or
             into its ``Authorization`` header.
         timeout: Seconds for one token request on the wire.
-        ssl_context: For servers with certificates of a private authority.
-        trust_env: Whether proxies of the environment are used.
+        http: A session of your own for token requests, as `CloudFlow` takes it; it is never closed.
+        proxy: As of `CloudFlow`, for token requests; the API may be reached in another way.
+        trust_env: Whether token requests use proxies of the environment; as of `CloudFlow`.
+        ssl_context: For a token endpoint, or an https proxy, with a certificate of a private
+            authority.
         clock: Returns the Unix time in seconds.
 
     Raises:
@@ -99,13 +106,18 @@ class OAuth2Auth:
         issuer: str | None = None,
         token_endpoint_auth_method: ClientAuthentication = "client_secret_post",  # noqa: S107 - a name
         timeout: float = 30.0,
-        ssl_context: ssl.SSLContext | None = None,
+        http: aiohttp.ClientSession | None = None,
+        proxy: str | None = None,
         trust_env: bool = False,
+        ssl_context: ssl.SSLContext | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         hidden = _hide(client_secret)
-        # From here on a traceback that shows variables shows no secret.
-        del client_secret
+        try:
+            route = read_proxy("proxy", proxy)
+        finally:
+            # From here on a traceback that shows variables shows no secret.
+            del client_secret, proxy
         self._client_id = check_client_id(client_id)
         self._asked = check_scopes(scopes)
         self._authorize_url = check_oauth_url("authorize_url", authorize_url)
@@ -118,9 +130,11 @@ class OAuth2Auth:
             client_secret=_check_secret(hidden),
             method=token_endpoint_auth_method,
             timeout=_check_seconds("timeout", timeout),
-            ssl_context=ssl_context,
-            trust_env=trust_env,
             clock=clock,
+            http=http,
+            proxy=route,
+            trust_env=trust_env,
+            ssl_context=ssl_context,
         )
         self._tokens = TokenSource(
             store=MemoryTokenStore() if store is None else store,

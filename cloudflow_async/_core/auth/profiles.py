@@ -74,13 +74,19 @@ class Profile:
     values: Mapping[str, Any] = attrs.field(repr=False)
     """All that stands in it; none of it is a secret."""
 
-    def auth(self) -> Auth:
+    def auth(self, network: Mapping[str, Any] | None = None) -> Auth:
         """Return its credential; this may read files or the keyring, and so block.
+
+        Args:
+            network: How the token requests of a login are made: the arguments `http`, `proxy`,
+                `trust_env` and `ssl_context` of `OAuth2Auth`.
 
         Raises:
             CredentialError: A secret that it names is missing or cannot be used.
         """
         try:
+            if self.kind == "oauth2":
+                return _make_oauth2(self, network or {})
             return _MAKERS[self.kind](self)
         except InvalidArgumentError as error:
             problem = error.message
@@ -244,12 +250,13 @@ def _instant(value: date | None) -> datetime | None:
     return datetime.combine(value, time(), UTC)
 
 
-def _make_oauth2(profile: Profile) -> Auth:
+def _make_oauth2(profile: Profile, network: Mapping[str, Any]) -> Auth:
     return OAuth2Auth(
         profile.values["client_id"],
         client_secret=_reveal(_secret(profile, "client_secret")),
         store=_make_store(profile),
         **_given(profile, _OAUTH2_OPTIONS),
+        **network,
     )
 
 
@@ -281,7 +288,6 @@ def _make_anonymous(profile: Profile) -> Auth:  # noqa: ARG001 - as the others
 
 _MAKERS: Final[Mapping[str, Callable[[Profile], Auth]]] = {
     "api_key": _make_api_key,
-    "oauth2": _make_oauth2,
     "jwt": _make_jwt,
     "anonymous": _make_anonymous,
 }

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import re
 import ssl
 from base64 import b64encode
 from collections.abc import Callable, Mapping
-from typing import Final, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 from urllib.parse import quote, urlencode, urlsplit
 
 from cloudflow_async._core.errors import (
@@ -18,6 +19,7 @@ from cloudflow_async._core.errors import (
     TransportError,
 )
 from cloudflow_async._core.messages import Reply, Request
+from cloudflow_async._core.proxy import Proxy
 from cloudflow_async._core.retry import TRANSIENT, RetryPolicy
 from cloudflow_async._core.secret import Secret
 from cloudflow_async._core.transport import AiohttpTransport
@@ -28,6 +30,9 @@ from cloudflow_async._core.wire import read
 from .authorization import AuthorizationRequest, check_client_id
 from .token import Token
 from .token_answers import START_ANEW, read_token
+
+if TYPE_CHECKING:
+    import aiohttp
 
 ClientAuthentication: TypeAlias = Literal["client_secret_post", "client_secret_basic"]
 """How a client shows its secret (RFC 6749, 2.3.1), by the names of OpenID Connect."""
@@ -55,15 +60,17 @@ class TokenEndpoint:
         client_secret: None for a public client, which PKCE alone protects.
         method: Whether id and secret go into the body or into the ``Authorization`` header.
         timeout: Seconds for one exchange, connecting and reading included.
-        ssl_context: For servers with certificates of a private authority.
-        trust_env: Whether proxies of the environment are used.
         clock: Returns the Unix time in seconds.
+        http: A caller's session, which decides how connections are made; it is never closed.
+        proxy: Is used for each token request.
+        trust_env: Whether proxies of the environment are used.
+        ssl_context: For servers, and https proxies, with certificates of a private authority.
 
     Raises:
-        InvalidArgumentError: One of them cannot be used.
+        InvalidArgumentError: One of them cannot be used; see also `AiohttpTransport`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is an option of its own
         self,
         url: str,
         *,
@@ -71,18 +78,31 @@ class TokenEndpoint:
         client_secret: Secret | None,
         method: ClientAuthentication,
         timeout: float,
-        ssl_context: ssl.SSLContext | None,
-        trust_env: bool,
         clock: Callable[[], float],
+        http: aiohttp.ClientSession | None = None,
+        proxy: Proxy | None = None,
+        trust_env: bool = False,
+        ssl_context: ssl.SSLContext | None = None,
     ) -> None:
         self._url = urlsplit(check_oauth_url("token_url", url))
         self._client_id = check_client_id(client_id)
         self._client_secret = _check_secret(client_secret)
         self._in_header = _is_basic(method) and client_secret is not None
         self._timeout = timeout
-        self._ssl_context = ssl_context
-        self._trust_env = trust_env
         self._clock = clock
+        self._new_transport = functools.partial(
+            AiohttpTransport,
+            f"{self._url.scheme}://{self._url.netloc}",
+            max_connections=1,
+            max_body=LARGEST_ANSWER,
+            user_agent=f"cloudflow-async/{VERSION}",
+            http=http,
+            proxy=proxy,
+            trust_env=trust_env,
+            ssl_context=ssl_context,
+        )
+        # Arguments that it cannot use are refused now, not at the first token request.
+        self._new_transport()
 
     async def exchange(self, code: Secret, request: AuthorizationRequest) -> Token:
         """Redeem a code; sent at most once, because servers take a second time for a theft.
@@ -141,14 +161,7 @@ class TokenEndpoint:
             await asyncio.sleep(pause)
 
     async def _try(self, request: Request) -> Reply | TransportError:
-        transport = AiohttpTransport(
-            f"{self._url.scheme}://{self._url.netloc}",
-            max_connections=1,
-            max_body=LARGEST_ANSWER,
-            user_agent=f"cloudflow-async/{VERSION}",
-            trust_env=self._trust_env,
-            ssl_context=self._ssl_context,
-        )
+        transport = self._new_transport()
         try:
             return await transport.exchange(request, self._headers(), timeout=self._timeout)
         except TransportError as error:
