@@ -66,6 +66,7 @@ REFRESH_TOKEN = _made("refresh token", _PRINTABLE, 48)
 NEXT_REFRESH_TOKEN = _made("next refresh token", _TOKEN, 48)
 CODE = _made("code", _PRINTABLE, 40)
 KEY_PASSWORD = _made("key password", _PRINTABLE, 32)
+PROXY_PASSWORD = _made("proxy password", _LETTERS, 32)
 WEBHOOK_SECRET = "whsec_" + base64.b64encode(_made("webhook", _LETTERS, 32).encode()).decode()
 
 PLANTED: Mapping[str, str] = {
@@ -78,6 +79,7 @@ PLANTED: Mapping[str, str] = {
     "next refresh token": NEXT_REFRESH_TOKEN,
     "code": CODE,
     "key password": KEY_PASSWORD,
+    "proxy password": PROXY_PASSWORD,
     "webhook secret": WEBHOOK_SECRET,
 }
 """What can be known in advance; states, verifiers, JWTs and private keys are added by `plant`."""

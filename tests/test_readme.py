@@ -1,10 +1,11 @@
-"""Every Python block of the README, and of the package's docstring, runs against the emulator."""
+"""Every Python block of the README, the guides and the package's docstring runs."""
 
 from __future__ import annotations
 
 import ast
 import inspect
 import re
+import shutil
 import textwrap
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -17,16 +18,27 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 import cloudflow_async
 from cloudflow_async import CloudFlow, WebhookRouter
 from cloudflow_async.emulator import Emulator
+from tests import certificates
+from tests.proxying import proxying
+from tests.raw_server import RawServer
 
-README = Path(__file__).parent.parent / "README.md"
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "examples" / "guides").glob("*.md"))]
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 
-def blocks() -> Iterator[tuple[int, str]]:
-    """Yield the line and the text of each Python block of the README."""
-    text = README.read_text()
+def blocks(page: Path) -> Iterator[tuple[int, str]]:
+    """Yield the line and the text of each Python block of a page."""
+    text = page.read_text()
     for match in BLOCK.finditer(text):
         yield text.count("\n", 0, match.start(1)) + 1, match[1]
+
+
+BLOCKS = [
+    pytest.param(page, line, code, id=f"{page.name}:{line}")
+    for page in PAGES
+    for line, code in blocks(page)
+]
 
 
 async def run(code: str, name: str, names: dict[str, Any]) -> None:
@@ -54,9 +66,9 @@ def keys() -> tuple[bytes, bytes]:
 
 @pytest.fixture
 async def names(keys: tuple[bytes, bytes]) -> AsyncIterator[dict[str, Any]]:
-    """Return what the README's blocks refer to: a client, an emulator, pipelines, keys."""
+    """Return what the blocks refer to: a client, an emulator, a proxy, pipelines, keys."""
     private_key, public_key = keys
-    async with Emulator() as emulator:
+    async with Emulator() as emulator, RawServer(proxying("user:password")) as proxy:
         emulator.add_jwt_key(public_key, issuer="your-app-id")
         pipeline_ids = emulator.seed_history(pipelines=3)
         emulator.add_workflow(name="Another report")
@@ -66,21 +78,27 @@ async def names(keys: tuple[bytes, bytes]) -> AsyncIterator[dict[str, Any]]:
                 "emulator": emulator,
                 "pipeline_ids": pipeline_ids,
                 "private_key_pem": private_key,
+                "proxy_url": proxy.url.replace("://", "://user:password@"),
                 "router": WebhookRouter("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
             }
 
 
-@pytest.mark.parametrize(("line", "code"), list(blocks()))
-async def test_readme(
-    line: int,
-    code: str,
-    names: dict[str, Any],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """A block of the README runs as it is printed."""
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: dict[str, Any]) -> None:
+    """Run a block in a folder with certificates, and in an environment with a proxy."""
+    pem = certificates.self_signed(tmp_path)
+    for name in ("company-ca.pem", "client.pem"):
+        shutil.copy(pem, tmp_path / name)
     monkeypatch.chdir(tmp_path)
-    await run("\n" * (line - 1) + code, "README.md", names)
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("http_proxy", names["proxy_url"])
+
+
+@pytest.mark.parametrize(("page", "line", "code"), BLOCKS)
+async def test_page(page: Path, line: int, code: str, names: dict[str, Any], folder: None) -> None:
+    """A block of the README, or of a guide, runs as it is printed."""
+    await run("\n" * (line - 1) + code, page.name, names)
     if "test_report" in names:
         await names["test_report"](names["cf"], names["emulator"])
 
@@ -100,8 +118,9 @@ async def test_docstring(names: dict[str, Any], capsys: pytest.CaptureFixture[st
     assert "Another report 1\n" == capsys.readouterr().out
 
 
-def test_links() -> None:
-    """Every file that the README links to exists."""
-    linked = re.findall(r"\]\((?!https?:)([^)#]+)\)", README.read_text())
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links(page: Path) -> None:
+    """Every file that the README, or a guide, links to exists."""
+    linked = re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text())
 
-    assert [] == [link for link in linked if not (README.parent / link).exists()]
+    assert [] == [link for link in linked if not (page.parent / link).exists()]

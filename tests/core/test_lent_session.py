@@ -64,6 +64,12 @@ async def _raise(answer: aiohttp.ClientResponse) -> None:
     raise AssertionError("it is not called")
 
 
+def _jar() -> aiohttp.CookieJar:
+    jar = aiohttp.CookieJar()
+    jar.update_cookies({"a": "canary"}, URL(API))
+    return jar
+
+
 REFUSED_VALUES: dict[str, Any] = {
     "auth": lambda: basic_auth("me", "canary"),
     "base_url": lambda: "https://canary.example/",
@@ -83,12 +89,6 @@ REFUSED_VALUES: dict[str, Any] = {
     "timeout": lambda: aiohttp.ClientTimeout(total=5.0),
 }
 """A value for each, other than the default."""
-
-
-def _jar() -> aiohttp.CookieJar:
-    jar = aiohttp.CookieJar()
-    jar.update_cookies({"a": "canary"}, URL(API))
-    return jar
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -204,7 +204,7 @@ async def test_the_proxy_of_a_session_is_used(user: str | None) -> None:
 
 
 async def test_a_socks_proxy_of_a_session_is_refused() -> None:
-    """At the first request aiohttp would fail with an error that does not name the cause."""
+    """Without that, aiohttp fails at the first request and does not name the cause."""
     async with aiohttp.ClientSession(proxy="socks5://proxy:1080") as session:
         with pytest.raises(InvalidArgumentError, match="session given as http= is a SOCKS proxy"):
             CloudFlow(KEY, http=session)
