@@ -194,7 +194,7 @@ class AiohttpTransport:
             trust_env = http.trust_env
             max_connections = most_connections(http, max_connections)
         self._base_url = base_url
-        self._is_tls = base_url.startswith("https:")
+        self._is_tls = URL(base_url).scheme == "https"  # HTTPS:// is accepted too
         self._max_connections = max_connections
         self._max_body = max_body
         self._max_header = max_header

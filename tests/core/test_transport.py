@@ -716,6 +716,13 @@ async def test_a_private_authority_can_be_trusted(pem: Path) -> None:
     assert 1 == server.connections
 
 
+@pytest.mark.parametrize("given", [False, True, "ca.pem"])
+def test_verification_cannot_be_switched_off(given: object) -> None:
+    """What aiohttp takes for that, and all else that is no context, is refused."""
+    with pytest.raises(InvalidArgumentError, match=f"not {type(given).__name__}; for a private"):
+        AiohttpTransport("https://api.example", ssl_context=given)  # type: ignore[arg-type]
+
+
 async def test_a_server_without_tls_is_refused_once() -> None:
     """Plain HTTP on a TLS port will not turn into TLS."""
 

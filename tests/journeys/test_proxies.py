@@ -149,6 +149,16 @@ async def test_a_tunnel_hides_the_key_from_the_proxy(pem: Path) -> None:
 
 
 @pytest.mark.parametrize("ask", ASKS)
+async def test_a_scheme_in_capitals_is_tunnelled_too(ask: Ask, pem: Path) -> None:
+    """The credential for the proxy does not go to the server behind the tunnel."""
+    async with a_net(pem, server_tls=True) as net:
+        net.server.url = net.server.url.replace("https:", "HTTPS:")
+        await ask(net, proxy=net.proxy_url)
+
+    assert ({basic(USER)}, {None}) == credentials_seen(net)
+
+
+@pytest.mark.parametrize("ask", ASKS)
 @pytest.mark.parametrize("server_tls", [False, True], ids=["http server", "https server"])
 async def test_a_proxy_of_the_environment_is_used(
     ask: Ask, server_tls: bool, pem: Path, monkeypatch: pytest.MonkeyPatch
