@@ -19,10 +19,10 @@ from typing import Final, Self, TypeAlias
 
 import attrs
 
-from .arguments import is_number
+from .arguments import check_seconds
 from .atomic_file import remove_leftovers, replace_file
 from .encoding import dumps, encode
-from .errors import CheckpointError, DecodeError, InvalidArgumentError
+from .errors import CheckpointError, DecodeError, InvalidArgumentError, InvalidStateError
 from .file_locking import acquire, release
 from .json import loads
 from .messages import UNSET, Json, Unset
@@ -75,8 +75,7 @@ class Checkpoint:
     """
 
     def __init__(self, path: str | os.PathLike[str], *, every: float | None = 1.0) -> None:
-        if every is not None and not (is_number(every) and every >= 0):
-            raise InvalidArgumentError("every must be at least 0 seconds, or None.")
+        check_seconds("every", every, zero=True, optional=True, endless=True)
         self._path = to_path(path)
         self._lock_path = self._path.with_name(f"{self._path.name}.lock")
         self._every = every
@@ -176,11 +175,12 @@ class Checkpoint:
             note: Any JSON value; without it, the one of before.
 
         Raises:
-            InvalidArgumentError: It belongs to no run under way, or the note is no JSON value.
+            InvalidStateError: It belongs to no run under way.
+            InvalidArgumentError: The note is no JSON value.
             CheckpointError: It cannot be written; what was there before still is.
         """
         if self._look is None or self._lock is None:
-            raise InvalidArgumentError("A checkpoint is saved during the fan-out it was given to.")
+            raise InvalidStateError("A checkpoint is saved during the fan-out it was given to.")
         if note is not UNSET:
             self._note = encode(note)
         content = _Content(filters=self._filters, state=self._look(), note=self._note)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import attrs
 
-from .arguments import check_int
-from .auth import AnonymousAuth, Auth
+from .arguments import check_flag, check_int, check_kind, check_methods, describe
+from .auth import AnonymousAuth, Auth, check_auth
 from .codec import prepare
 from .errors import InvalidArgumentError
 from .limiter import Limiter, LocalLimiter
@@ -44,6 +44,7 @@ _HEADER_NAME = re.compile(r"[A-Za-z0-9-]+")
 _OURS = frozenset(
     {"authorization", "x-api-key", "cookie", "host", "content-length", "transfer-encoding"}
 )
+_LIMITER_METHODS = ("acquire", "observe", "release", "forecast", "status", "statistics")
 
 
 class Client:
@@ -59,6 +60,7 @@ class Client:
         *,
         base_url: str,
         limits: RateLimits | None = None,
+        usual_limits: RateLimits | None = None,
         limiter: Limiter | None = None,
         reserve: int = 0,
         retry: RetryPolicy | None = None,
@@ -77,9 +79,12 @@ class Client:
         ssl_context: ssl.SSLContext | None = None,
         allow_insecure_http: bool = False,
     ) -> None:
+        check_auth("auth", auth)
         check_int("max_connections", max_connections, 1)
         check_int("max_response_bytes", max_response_bytes, 1)
         check_int("max_header_bytes", max_header_bytes, 1, HIGHEST_HEADER_BOUND)
+        check_flag("trust_env", trust_env)
+        check_flag("allow_insecure_http", allow_insecure_http)
         self._base_url = check_base_url(base_url, allow_insecure_http=allow_insecure_http)
         prepare()
         transport = AiohttpTransport(
@@ -93,16 +98,12 @@ class Client:
             trust_env=trust_env,
             ssl_context=ssl_context,
         )
+        _check_limiter(limiter, limits, reserve)
         if limiter is None:
             limiter = LocalLimiter(
-                limits or _limits_of(auth),
+                limits or usual_limits or _limits_of(auth),
                 max_in_flight=transport.max_connections,
                 reserve=reserve,
-            )
-        elif reserve:
-            raise InvalidArgumentError(
-                "reserve= goes with the limiter that the client makes itself; "
-                "give it to yours: LocalLimiter(reserve=...)."
             )
         self._session = Session(
             base_url=self._base_url, transport=transport, limiter=limiter, auth=auth
@@ -125,7 +126,7 @@ class Client:
 
     def __repr__(self) -> str:
         state = "closed" if self._session.closed else "open"
-        return f"<{type(self).__name__} {self._base_url} {self._session.auth!r} {state}>"
+        return f"<{type(self).__name__} {self._base_url} {describe(self._session.auth)} {state}>"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
@@ -182,6 +183,7 @@ class Client:
         retry: RetryPolicy | Unset = UNSET,
         retry_unsafe: bool | Unset = UNSET,
         check_response_ids: bool | Unset = UNSET,
+        follow_redirects: bool | Unset = UNSET,
         priority: Priority | Unset = UNSET,
     ) -> Self:
         """Return a view with other options that shares pool, limiter and credential.
@@ -193,8 +195,12 @@ class Client:
             retry: How often and how patiently to try again.
             retry_unsafe: Send a POST or PATCH again although it may have been applied.
             check_response_ids: Refuse an answer that names another resource than was asked for.
+            follow_redirects: Whether a GET follows redirects below the base URL.
             priority: ``"high"`` passes ahead of ``"normal"`` calls in the line for the rate
                 limit, and those ahead of ``"low"`` ones; see `Limiter.acquire`.
+
+        Raises:
+            InvalidArgumentError: An option is of another kind, or out of range.
         """
         changes: dict[str, Any] = {
             "timeout": timeout,
@@ -203,6 +209,7 @@ class Client:
             "retry": retry,
             "retry_unsafe": retry_unsafe,
             "check_response_ids": check_response_ids,
+            "follow_redirects": follow_redirects,
             "priority": priority,
         }
         given = {name: value for name, value in changes.items() if value is not UNSET}
@@ -231,7 +238,8 @@ class Client:
                 at all.  An iterator of ids is read to its end.
 
         Raises:
-            InvalidArgumentError: The iteration has begun, or `sample` is out of range.
+            InvalidArgumentError: `listing` is neither, or `sample` is out of range.
+            InvalidStateError: The iteration has begun.
             CloudFlowError: A first page cannot be had, and the fan-out does not collect errors.
         """
         from .estimate import estimate  # noqa: PLC0415 - not every program reads many histories
@@ -262,8 +270,11 @@ class Client:
         Raises:
             InvalidArgumentError: Method, path, parameters, body or headers cannot be sent.
         """
+        check_kind("method", method, str, "an HTTP method, such as 'GET'")
         if method.upper() not in _METHODS:
-            raise InvalidArgumentError(f"{method!r} is none of {', '.join(sorted(_METHODS))}.")
+            raise InvalidArgumentError(f"method must be one of {', '.join(sorted(_METHODS))}.")
+        check_kind("params", params, (Mapping, type(None)), "a mapping of names to values")
+        check_kind("headers", headers, (Mapping, type(None)), "a mapping of names to values")
         request = make_request(
             method.upper(),
             check_path(path),
@@ -278,6 +289,22 @@ class Client:
         return await self._session.send(request, self._options)
 
 
+def _check_limiter(limiter: object, limits: object, reserve: int) -> None:
+    advice = "Did you mean limits=?" if isinstance(limiter, RateLimits) else ""
+    if limiter is not None:
+        check_methods("limiter", limiter, _LIMITER_METHODS, "a limiter", advice)
+    if limits is not None:
+        advice = "Did you mean limiter=?" if isinstance(limits, LocalLimiter) else ""
+        check_kind("limits", limits, RateLimits, "RateLimits(...)", advice)
+    if limiter is not None and limits is not None:
+        raise InvalidArgumentError("Give one of limits and limiter, not both.")
+    if limiter is not None and reserve:
+        raise InvalidArgumentError(
+            "reserve= goes with the limiter that the client makes itself; "
+            "give it to yours: LocalLimiter(reserve=...)."
+        )
+
+
 def _limits_of(auth: Auth) -> RateLimits | None:
     return RateLimits.unauthenticated() if isinstance(auth, AnonymousAuth) else None
 
@@ -290,6 +317,7 @@ def _user_agent(given: str | None) -> str:
 
 def _check_headers(headers: Mapping[str, str]) -> Mapping[str, str]:
     for name, value in headers.items():
+        check_kind("A header's name", name, str, "a str")
         if not _HEADER_NAME.fullmatch(name):
             raise InvalidArgumentError("A header's name has only letters, digits and hyphens.")
         if name.lower() in _OURS:

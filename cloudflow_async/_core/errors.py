@@ -29,9 +29,10 @@
     │   ├── TokenRequestError           the token endpoint gave no token
     │   ├── InsecureFileError           others could read or change the file it is in
     │   └── MissingScopeError           it is known to lack the scope
-    ├── ClientClosedError               the client was closed
-    ├── ForkedClientError               the client belongs to the process that this one is a fork of
-    ├── WrongLoopError                  the client belongs to another, running event loop
+    ├── InvalidStateError               not possible now; also a RuntimeError; nothing was sent
+    │   ├── ClientClosedError           the client was closed
+    │   ├── ForkedClientError           the client belongs to the process that this one is a fork of
+    │   └── WrongLoopError              another event loop than the client's, or none of asyncio
     └── WebhookVerificationError        a delivery that cannot be trusted
         └── WebhookPayloadError         ... or that can, but is no event
 
@@ -474,19 +475,26 @@ class InsecureKeyFileWarning(CredentialWarning):
     """Others than its owner may read the file of a private key or an API key."""
 
 
-class ClientClosedError(CloudFlowError):
+class InvalidStateError(CloudFlowError, RuntimeError):
+    """A call is not possible in the state that its object is in; the message says what is.
+
+    Such as iterating over a fan-out without ``async with``, or reading one twice.
+    """
+
+
+class ClientClosedError(InvalidStateError):
     """The client was closed, before the call or during it."""
 
 
-class ForkedClientError(CloudFlowError):
+class ForkedClientError(InvalidStateError):
     """The client was in use when this process was forked, and belongs to the parent.
 
     Make one in each process.
     """
 
 
-class WrongLoopError(CloudFlowError):
-    """The client is in use on another event loop that still runs."""
+class WrongLoopError(InvalidStateError):
+    """The client is in use on another event loop that still runs, or no asyncio loop runs."""
 
 
 class WebhookVerificationError(CloudFlowError):

@@ -42,6 +42,11 @@ async def estimate(
     """Return what reading `listing` will cost; see `Client.estimate`."""
     if isinstance(listing, FanOut):
         size = await listing.size(sample)
+    elif not isinstance(listing, Pages):
+        raise InvalidArgumentError(
+            "listing must be what a list method, executions() or fan_out() returned, not "
+            f"{type(listing).__name__}."
+        )
     elif sample is None:
         size = await _size_of(listing)
     else:

@@ -14,7 +14,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Generic, Literal, TypeAlias, TypeVar
 
-from .arguments import check_int
+from .arguments import check_callable, check_choice, check_int, to_list
 from .checkpoint import Checkpoint
 from .crew import Arrival, Crew
 from .errors import (
@@ -23,9 +23,10 @@ from .errors import (
     CloudFlowError,
     CredentialError,
     ForkedClientError,
-    InvalidArgumentError,
+    InvalidStateError,
     WrongLoopError,
 )
+from .event_loop import running_loop
 from .fan_out_report import FanOutReport, Progress
 from .journal import Journal
 from .parts import Part, Source
@@ -63,11 +64,12 @@ class FanOut(Generic[T]):
         on_progress: Progress | None = None,
         checkpoint: Checkpoint | str | os.PathLike[str] | None = None,
     ) -> None:
-        if isinstance(ids, str | bytes):
-            raise InvalidArgumentError(f"Give a list of ids; {ids!r} is a single one.")
+        if not isinstance(ids, Iterator):  # one that is read as it goes may have no end
+            ids = to_list("pipeline_ids", ids, '["pipe_4x9k2m"]')
         check_int("concurrency", concurrency, 1)
-        if on_error not in {"raise", "collect"}:
-            raise InvalidArgumentError("on_error must be 'raise' or 'collect'.")
+        check_choice("on_error", on_error, ("raise", "collect"))
+        if on_progress is not None:
+            check_callable("on_progress", on_progress, "a callable of a report", arguments=1)
         if checkpoint is not None and not isinstance(checkpoint, Checkpoint):
             checkpoint = Checkpoint(checkpoint)
         known = dict.fromkeys(ids) if isinstance(ids, Collection) else None
@@ -104,8 +106,9 @@ class FanOut(Generic[T]):
         return self._source.end_date
 
     async def __aenter__(self) -> FanOut[T]:
+        running_loop()
         if self._entered:
-            raise InvalidArgumentError("A fan-out runs once; make another one.")
+            raise InvalidStateError("A fan-out runs once; make another one.")
         self._entered = True
         await self._journal.open()
         return self
@@ -136,7 +139,7 @@ class FanOut(Generic[T]):
 
     def __aiter__(self) -> AsyncIterator[T]:
         if not self._entered:
-            raise InvalidArgumentError("Use 'async with' on a fan-out before iterating over it.")
+            raise InvalidStateError("Use 'async with' on a fan-out before iterating over it.")
         return self
 
     async def __anext__(self) -> T:
@@ -159,10 +162,10 @@ class FanOut(Generic[T]):
             sample: At how many lists to look, from which to guess the others; None: at all.
 
         Raises:
-            InvalidArgumentError: The iteration has begun.
+            InvalidStateError: The iteration has begun.
         """
         if self._started or self._ended:
-            raise InvalidArgumentError("A fan-out is looked at before its first row.")
+            raise InvalidStateError("A fan-out is looked at before its first row.")
         await self._journal.open()
         ids = self._ids = dict.fromkeys(self._ids)
         left = [name for name in ids if not self._journal.standing(name).report.done]

@@ -49,13 +49,36 @@ def format_instant(moment: datetime) -> str:
     """
     if moment.utcoffset() is None:
         raise InvalidArgumentError(
-            f"{moment.isoformat()} has no time zone, so it names no instant:"
-            " use datetime(..., tzinfo=UTC) or moment.astimezone()"
+            f"{moment.isoformat()} has no time zone, so it names no instant: "
+            "use datetime(..., tzinfo=UTC) or moment.astimezone()."
         )
     try:
         return moment.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
     except OverflowError:
-        problem = f"{moment.isoformat()} is outside the years 1 to 9999 in UTC"
+        problem = f"{moment.isoformat()} is outside the years 1 to 9999 in UTC."
+    raise InvalidArgumentError(problem)
+
+
+def instant(name: str, value: datetime | None) -> datetime | None:
+    """Return an argument that is an aware datetime, or None.
+
+    Raises:
+        InvalidArgumentError: It is neither; the message says how to make one.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, datetime):
+        raise InvalidArgumentError(
+            f"{name} must be a datetime with a time zone, such as "
+            f"datetime(2026, 1, 20, tzinfo=UTC), not {type(value).__name__}."
+            + (" datetime.fromisoformat() makes one of a text." if isinstance(value, str) else "")
+        )
+    try:
+        format_instant(value)
+    except InvalidArgumentError as error:
+        problem = f"{name}: {error}"
+    else:
+        return value
     raise InvalidArgumentError(problem)
 
 

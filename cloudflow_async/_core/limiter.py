@@ -30,7 +30,7 @@ from typing import NamedTuple, Protocol
 
 from aiolimiter import AsyncLimiter
 
-from .arguments import check_int
+from .arguments import check_callable, check_int, check_kind
 from .errors import DeadlineExceededError
 from .forecast import forecast
 from .limits import DUST, Bucket, Priority, RateLimits, check_priority
@@ -144,6 +144,9 @@ class LocalLimiter:
         reserve: int = 0,
         chance: Callable[[], float] = random.random,
     ) -> None:
+        if limits is not None:
+            check_kind("limits", limits, RateLimits, "RateLimits(...)")
+        check_callable("chance", chance, "a callable that returns 0 to 1", arguments=0)
         self._learns = limits is None
         self._limits = limits or RateLimits.standard()
         check_int("max_in_flight", max_in_flight, 1)

@@ -13,6 +13,7 @@ from typing import Final, Literal, TypeAlias
 
 import attrs
 
+from .arguments import check_choice, check_int, check_seconds
 from .errors import InvalidArgumentError
 
 Priority: TypeAlias = Literal["high", "normal", "low"]
@@ -27,10 +28,8 @@ DUST: Final = 1e-6
 
 def check_priority(priority: Priority) -> int:
     """Return the place of a priority in `PRIORITIES`, or raise `InvalidArgumentError`."""
-    try:
-        return PRIORITIES.index(priority)
-    except ValueError:
-        raise InvalidArgumentError(f"priority must be one of {', '.join(PRIORITIES)}.") from None
+    check_choice("priority", priority, PRIORITIES)
+    return PRIORITIES.index(priority)
 
 
 @attrs.frozen(kw_only=True)
@@ -51,13 +50,15 @@ class RateLimits:
     `per` seconds see more than `requests`: for a server that counts so and does not tell."""
 
     def __attrs_post_init__(self) -> None:
-        if not (self.requests >= 1 and self.burst >= 1 and 0 < self.per < inf):
+        check_int("requests", self.requests, 1)
+        check_int("burst", self.burst, 1)
+        check_seconds("per", self.per)
+        check_seconds("burst_per", self.burst_per, optional=True)
+        most = self.burst * self.interval
+        if self.burst_per is not None and self.burst_per > most:
             raise InvalidArgumentError(
-                "RateLimits needs requests >= 1, burst >= 1 and per > 0 seconds."
-            )
-        if self.burst_per is not None and not 0 < self.burst_per <= self.burst * self.interval:
-            raise InvalidArgumentError(
-                "burst_per needs more than 0 seconds, and at most those that gain `burst` requests."
+                f"burst_per must be at most burst * per / requests, {most:g} seconds here, "
+                f"not {self.burst_per:g}."
             )
 
     @classmethod

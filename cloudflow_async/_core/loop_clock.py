@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from .errors import WrongLoopError
+from .event_loop import running_loop
 
 
 class LoopClock:
@@ -20,7 +21,7 @@ class LoopClock:
 
     def bind(self) -> bool:
         """Go with the running event loop; return whether it is another one than before."""
-        loop = asyncio.get_running_loop()
+        loop = running_loop()
         if loop is self._loop:
             return False
         if self.is_running:

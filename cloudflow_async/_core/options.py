@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import attrs
 
-from .arguments import is_number
-from .errors import InvalidArgumentError
+from .arguments import check_flag, check_kind, check_seconds
 from .limits import Priority, check_priority
 from .retry import RetryPolicy
+
+_RETRY_ADVICE = "RetryPolicy(attempts=4) sends up to 4 times."
 
 
 @attrs.frozen(kw_only=True)
@@ -39,10 +40,11 @@ class Options:
     """Who passes ahead of whom in the line for the rate limit; see `Limiter.acquire`."""
 
     def __attrs_post_init__(self) -> None:
-        if not (is_number(self.timeout) and self.timeout > 0):
-            raise InvalidArgumentError("timeout must be more than 0 seconds.")
-        if self.deadline is not None and not (is_number(self.deadline) and self.deadline > 0):
-            raise InvalidArgumentError("deadline must be more than 0 seconds, or None.")
-        if self.max_wait is not None and not (is_number(self.max_wait) and self.max_wait >= 0):
-            raise InvalidArgumentError("max_wait must be at least 0 seconds, or None.")
+        check_seconds("timeout", self.timeout, endless=True)
+        check_seconds("deadline", self.deadline, optional=True, endless=True)
+        check_seconds("max_wait", self.max_wait, zero=True, optional=True, endless=True)
+        check_kind("retry", self.retry, RetryPolicy, "a RetryPolicy", _RETRY_ADVICE)
+        check_flag("retry_unsafe", self.retry_unsafe)
+        check_flag("follow_redirects", self.follow_redirects)
+        check_flag("check_response_ids", self.check_response_ids)
         check_priority(self.priority)

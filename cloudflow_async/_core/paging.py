@@ -9,9 +9,9 @@ from weakref import WeakSet
 
 import attrs
 
-from .arguments import check_int
+from .arguments import check_choice, check_int
 from .drift import Ask, check
-from .errors import CloudFlowError, DriftError, InvalidArgumentError, PaginationError
+from .errors import CloudFlowError, DriftError, PaginationError
 from .page import LARGEST_PAGE, Batch, Bookmark, ListReport, OnDrift, Page
 from .reading import MOST_PASSES, Extent, Fetch, Reader, Window
 
@@ -102,8 +102,7 @@ class Pages(Generic[T]):
         check_int("prefetch", prefetch, 0)
         if max_items is not None:
             check_int("max_items", max_items, 0)
-        if on_drift not in _WAYS:
-            raise InvalidArgumentError("on_drift must be 'dedupe', 'restart' or 'raise'.")
+        check_choice("on_drift", on_drift, _WAYS)
         self._fetch = fetch
         self._extent = Extent(
             start=start, page_size=page_size, max_items=max_items, on_drift=on_drift

@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 import attrs
 
+from .arguments import check_callable, check_int, check_seconds
 from .errors import (
     CloudFlowError,
     DecodeError,
-    InvalidArgumentError,
     RateLimitedError,
     ServerError,
     StatusError,
@@ -31,15 +31,24 @@ NEVER_RETRIED = frozenset({"quota_exceeded", "duplicate_resource", "workflow_exe
 _MOST_DOUBLINGS = 100
 
 
-@attrs.frozen(kw_only=True)
+_ATTEMPTS = 3
+_THROTTLED_ATTEMPTS = 5
+
+
+@attrs.frozen(kw_only=True, init=False)
 class RetryPolicy:
-    """How often, and how patiently, to try again."""
+    """How often, and how patiently, to try again.
 
-    attempts: int = 3
-    """Most times one request is sent, the first included; 1 never tries again."""
+    Raises:
+        InvalidArgumentError: A field is of another kind, or out of range.
+    """
 
-    throttled_attempts: int = 5
-    """The same where the answers are 429 or 503: the server asks for patience."""
+    attempts: int
+    """Most times one request is sent, the first included; 1 never tries again.  3 unless given."""
+
+    throttled_attempts: int
+    """The same where the answers are 429 or 503: the server asks for patience.  Unless given, as
+    many as `attempts`, and 5 where these are not given either."""
 
     base: float = 0.5
     """Seconds, at most, before the second attempt; doubles with each one after."""
@@ -53,16 +62,38 @@ class RetryPolicy:
     chance: Callable[[], float] = attrs.field(default=random.random, repr=False)
     """Returns the share of the longest wait that is taken, 0 to 1 (full jitter)."""
 
-    def __attrs_post_init__(self) -> None:
-        if self.attempts < 1 or self.throttled_attempts < 1:
-            raise InvalidArgumentError("A request is sent at least once: attempts must be >= 1.")
-        if not (self.base > 0 and self.cap > 0 and self.patience >= 0):
-            raise InvalidArgumentError("base and cap must be > 0 seconds, patience >= 0.")
+    def __init__(
+        self,
+        *,
+        attempts: int | None = None,
+        throttled_attempts: int | None = None,
+        base: float = 0.5,
+        cap: float = 20.0,
+        patience: float = 120.0,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        if throttled_attempts is None:
+            throttled_attempts = _THROTTLED_ATTEMPTS if attempts is None else attempts
+        attempts = _ATTEMPTS if attempts is None else attempts
+        check_int("attempts", attempts, 1)
+        check_int("throttled_attempts", throttled_attempts, 1)
+        check_seconds("base", base)
+        check_seconds("cap", cap, endless=True)
+        check_seconds("patience", patience, zero=True, endless=True)
+        check_callable("chance", chance, "a callable that returns 0 to 1", arguments=0)
+        self.__attrs_init__(
+            attempts=attempts,
+            throttled_attempts=throttled_attempts,
+            base=base,
+            cap=cap,
+            patience=patience,
+            chance=chance,
+        )
 
     @classmethod
     def never(cls) -> RetryPolicy:
         """Return the policy that sends each request once."""
-        return cls(attempts=1, throttled_attempts=1)
+        return cls(attempts=1)
 
     def delay(
         self, method: str, error: CloudFlowError, attempt: int, *, repeatable: bool | None = None

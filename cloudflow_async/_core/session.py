@@ -32,6 +32,7 @@ from .errors import (
     UnexpectedRedirectError,
     WrongLoopError,
 )
+from .event_loop import running_loop
 from .limiter import Limiter, Permit
 from .log import log_of
 from .messages import RateLimitSeen, RateLimitStatus, Reply, Request, Response, Statistics
@@ -114,7 +115,8 @@ class Session:
         Raises:
             ClientClosedError: It was closed.
             ForkedClientError: It was in use when this process was forked.
-            WrongLoopError: It belongs to another loop, which has not ended.
+            WrongLoopError: It belongs to another loop, which has not ended, or none of asyncio
+                runs.
         """
         if self._closed:
             raise ClientClosedError("This client is closed; create another one.")
@@ -123,7 +125,7 @@ class Session:
                 "This client was in use when the process was forked, and belongs to the parent; "
                 "create one in each process."
             )
-        loop = asyncio.get_running_loop()
+        loop = running_loop()
         if loop is not self._loop:
             self._rebind(loop)
         return loop
@@ -188,12 +190,14 @@ class Session:
     def now(self) -> float:
         """Return what the server's clock shows in Unix seconds, at most 2 too little.
 
-        It is our own clock's time as long as no answer had a ``Date``.
+        It is our own clock's time as long as no answer had a ``Date``, and outside of the event
+        loop on which that came.
         """
-        if self._date is None:
+        loop = asyncio._get_running_loop()  # noqa: SLF001 - documented, and raises nothing
+        if self._date is None or loop is None or loop is not self._loop:
             return time.time()
         date, seen_at = self._date
-        return date + max(0.0, asyncio.get_running_loop().time() - seen_at)
+        return date + max(0.0, loop.time() - seen_at)
 
     def statistics(self) -> Statistics:
         """Return counters since the session was made."""

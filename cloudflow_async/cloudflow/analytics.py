@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Literal, TypeAlias
 
 import attrs
 
-from cloudflow_async._core.errors import InvalidArgumentError
+from cloudflow_async._core.arguments import to_list
 from cloudflow_async._core.fields import unknown_fields
 from cloudflow_async._core.messages import Json
 from cloudflow_async._core.resource import Resource
@@ -109,7 +109,7 @@ class Analytics(Resource):
         workflow_id: str,
         *,
         period: Period | str,
-        metrics: Sequence[Metric | str] | None = None,
+        metrics: Iterable[Metric | str] | None = None,
     ) -> WorkflowMetrics:
         """Return how a workflow did over a period (Get Workflow Metrics).
 
@@ -121,16 +121,15 @@ class Analytics(Resource):
 
         Raises:
             NotFoundError: There is no workflow with this id.
-            InvalidArgumentError: `metrics` is a single str.
+            InvalidArgumentError: `metrics` is no list of names.
         """
-        if isinstance(metrics, str):
-            raise InvalidArgumentError(f"metrics is a list of names, such as [{metrics!r}].")
+        names = None if metrics is None else to_list("metrics", metrics, '["success_rate"]')
         return await self._ask(
             WorkflowMetrics,
             "GET",
             "/analytics/workflows/{workflow_id}",
             segments={"workflow_id": workflow_id},
-            query=[("period", period), ("metrics", None if metrics is None else list(metrics))],
+            query=[("period", period), ("metrics", names)],
             scope="analytics:read",
             echoes={"workflow_id": workflow_id},
         )

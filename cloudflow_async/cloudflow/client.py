@@ -45,9 +45,10 @@ class CloudFlow(Client):
         base_url: Where the API is; https, or http on loopback.  None: what the profile says; or,
             if credentials are looked for, the environment variable ``CLOUDFLOW_BASE_URL``; or the
             documented one.  Given explicitly, whatever credential there is goes there.
-        limiter: Decides when a request may leave.  None: a `LocalLimiter` with the limits of the
-            profile's tier or else the documented ones, and `max_connections` requests in flight
-            at most.
+        limits: The limits of the key, such as ``RateLimits.enterprise()``.  None: those of the
+            profile's tier, or else the documented ones, until the server tells of other ones.
+        limiter: Decides when a request may leave, in place of `limits`.  None: a `LocalLimiter`
+            of this client's own, with `max_connections` requests in flight at most.
         reserve: Requests of the limiter's budget that only calls of high priority may use, for
             those that a person waits for: ``cf.with_options(priority="high")``.  A limiter of
             your own has its own.
@@ -112,6 +113,7 @@ class CloudFlow(Client):
         auth: Auth | None = None,
         profile: str | None = None,
         base_url: str | None = None,
+        limits: RateLimits | None = None,
         limiter: Limiter | None = None,
         reserve: int = 0,
         retry: RetryPolicy | None = None,
@@ -146,7 +148,8 @@ class CloudFlow(Client):
         super().__init__(
             place.auth,
             base_url=place.base_url,
-            limits=place.limits,
+            limits=limits,
+            usual_limits=place.limits,
             limiter=limiter,
             reserve=reserve,
             retry=retry,

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from cloudflow_async._core.arguments import check_flag, check_methods
 from cloudflow_async._core.errors import InvalidArgumentError
 from cloudflow_async._core.fields import unknown_fields
+from cloudflow_async._core.instants import instant
 from cloudflow_async._core.messages import UNSET, Json, Unset
 from cloudflow_async._core.options import Options
 from cloudflow_async._core.page import Bookmark, OnDrift
@@ -121,7 +123,11 @@ class Pipelines(Resource):
             Execution,
             _EXECUTIONS,
             segments={"pipeline_id": pipeline_id},
-            query=[("status", status), ("start_date", start_date), ("end_date", end_date)],
+            query=[
+                ("status", status),
+                ("start_date", instant("start_date", start_date)),
+                ("end_date", instant("end_date", end_date)),
+            ],
             page_size=page_size,
             max_items=max_items,
             start=start,
@@ -210,6 +216,7 @@ class Pipelines(Resource):
 
         # Bad filters are refused here and not once for each pipeline.
         open_window("any", start_date, None if isinstance(end_date, Unset) else end_date, 0)
+        check_flag("settle_running", settle_running)
         if settle_running and status == ExecutionStatus.RUNNING:
             raise InvalidArgumentError("settle_running asks for more than those that run.")
         histories = Histories(
@@ -273,6 +280,8 @@ class Pipelines(Resource):
             CloudFlowError: A look failed in another way that would repeat itself.
             InvalidArgumentError: An argument is out of range.
         """
+        if router is not None:
+            check_methods("router", router, ("listen",), "a WebhookRouter")
         open_list = partial(self.executions, pipeline_id, prefetch=0)
         # A bad id is refused here, before anything is sent.
         open_list()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal, TypeAlias, TypeVar, overload
 
 from cloudflow_async._core.webhooks import WebhookEvent
@@ -26,7 +26,7 @@ PipelineEventName: TypeAlias = Literal["pipeline.completed", "pipeline.failed"]
 """API document, Supported Events: those of pipelines."""
 
 E = TypeVar("E", bound=WebhookEvent)
-HandlerOf: TypeAlias = Callable[[E], Awaitable[object]]
+HandlerOf: TypeAlias = Callable[[E], object]
 
 # One for each class, because the bound of a type variable cannot itself be generic.
 _OnStarted = TypeVar("_OnStarted", bound=HandlerOf[WorkflowStarted])
@@ -46,12 +46,12 @@ class WebhookRouter(Router):
     `cloudflow_async.web` puts it into aiohttp.web, Starlette, FastAPI and others.  It belongs to
     one event loop at a time.
 
-    The handlers of an event are awaited one after another, in the order in which they were
-    registered.  One that raises is logged and stops no other; but the answer is 500 then, and
-    when the sender tries again, all of them are called again: each should be safe to repeat.
-    Nothing bounds their time except the sender, who waits for some seconds and then takes the
-    delivery for lost: what takes long belongs into a queue.  Deliveries can overtake each other;
-    `timestamp` and `sent_at` of the events tell the order.
+    The handlers of an event are called one after another, in the order in which they were
+    registered, and what they return is awaited if it can be.  One that raises is logged and stops
+    no other; but the answer is 500 then, and when the sender tries again, all of them are called
+    again: each should be safe to repeat.  Nothing bounds their time except the sender, who waits
+    for some seconds and then takes the delivery for lost: what takes long belongs into a queue.
+    Deliveries can overtake each other; `timestamp` and `sent_at` of the events tell the order.
 
     Args:
         secrets: What the webhook was created with: one, or up to five while they are rotated.
@@ -109,7 +109,7 @@ class WebhookRouter(Router):
     def on(self, *types: str) -> Callable[[_OnAny], _OnAny]: ...
 
     def on(self, *types: str) -> Callable[[Any], Any]:
-        """Register the decorated async function for events; it stays as it is.
+        """Register the decorated function, async or not, for events; it stays as it is.
 
         Named in full, an event comes in its class, or not at all: a delivery whose data do not fit
         is answered 400 and logged.  To ``workflow.*``, ``pipeline.*`` and ``*`` any event comes,
@@ -119,6 +119,7 @@ class WebhookRouter(Router):
             types: Such as ``workflow.failed`` or ``workflow.*``; any number.
 
         Raises:
-            InvalidArgumentError: No type is given, or a ``*`` is elsewhere than at the end.
+            InvalidArgumentError: No type is given, or a ``*`` is elsewhere than at the end; or the
+                handler cannot be called with one event, or is a generator.
         """
         return super().on(*types)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 import attrs
 
-from cloudflow_async._core.errors import InvalidArgumentError
+from cloudflow_async._core.arguments import check_kind, to_list
 from cloudflow_async._core.fields import unknown_fields
 from cloudflow_async._core.messages import UNSET, Json, Unset
 from cloudflow_async._core.resource import Resource
@@ -45,7 +45,7 @@ class Webhooks(Resource):
     """Webhook endpoints of the account (API document: Webhooks)."""
 
     async def create(
-        self, *, url: str, events: Sequence[str], secret: str | Unset = UNSET
+        self, *, url: str, events: Iterable[str], secret: str | Unset = UNSET
     ) -> Webhook:
         """Register an address to which events are delivered.
 
@@ -55,17 +55,18 @@ class Webhooks(Resource):
             secret: What deliveries are signed with, such as ``whsec_...``.
 
         Raises:
+            InvalidArgumentError: `events` is no list, or `secret` is no text.
             BadRequestError: The server refuses a field; `field` names it.
             ConflictError: It is registered already.
             OutcomeUnknownError: It may have been registered although the call failed.
         """
-        if isinstance(events, str):
-            raise InvalidArgumentError(f"events is a list of names, such as [{events!r}].")
+        check_kind("secret", secret, (str, Unset), "a str")
+        names = to_list("events", events, '["workflow.failed"]')
         answer = self._ask(
             Webhook,
             "POST",
             "/webhooks",
-            body={"url": url, "events": list(events), "secret": secret},
+            body={"url": url, "events": names, "secret": secret},
             secrets=(Secret(secret),) if isinstance(secret, str) else (),
         )
         # Those who record tracebacks with local variables find no secret here.

@@ -8,15 +8,17 @@ missing: `WorkflowSummary` in lists, `Workflow` in details, `CreatedWorkflow` an
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import ClassVar, Final, Literal, TypeAlias
 
 import attrs
 
+from cloudflow_async._core.arguments import to_list
 from cloudflow_async._core.codec import decode, encode
 from cloudflow_async._core.errors import InvalidArgumentError
 from cloudflow_async._core.fields import named, unknown_fields
+from cloudflow_async._core.instants import instant
 from cloudflow_async._core.messages import UNSET, Json, Unset
 from cloudflow_async._core.page import Bookmark, OnDrift
 from cloudflow_async._core.paging import Pages
@@ -25,6 +27,7 @@ from cloudflow_async._core.resource import Resource, json_of
 _ONE: Final = "/workflows/{workflow_id}"
 _TRIGGER: Final = "/webhooks/{workflow_id}/trigger"
 _READ: Final = "workflows:read"
+_STEPS: Final = '[{"type": "send_email", ...}]'
 _WRITE: Final = "workflows:write"
 
 
@@ -341,7 +344,7 @@ class Workflows(Resource):
         return self._list(
             WorkflowSummary,
             "/workflows",
-            query=[("status", status), ("created_after", created_after)],
+            query=[("status", status), ("created_after", instant("created_after", created_after))],
             page_size=page_size,
             max_items=max_items,
             start=start,
@@ -366,7 +369,7 @@ class Workflows(Resource):
         *,
         name: str,
         trigger: Trigger | Mapping[str, Json],
-        steps: Sequence[Step | Mapping[str, Json]],
+        steps: Iterable[Step | Mapping[str, Json]],
         description: str | Unset | None = UNSET,
     ) -> CreatedWorkflow:
         """Create a workflow (Create Workflow).
@@ -379,11 +382,17 @@ class Workflows(Resource):
             description: Free text; None sends ``null``.
 
         Raises:
+            InvalidArgumentError: `steps` is no list, or a field has no JSON.
             BadRequestError: The server refuses a field; `field` names it.
             OutcomeUnknownError: It may have been created although the call failed.  It is not
                 sent again, since the API has no idempotency key: list the workflows first.
         """
-        body = {"name": name, "description": description, "trigger": trigger, "steps": list(steps)}
+        body = {
+            "name": name,
+            "description": description,
+            "trigger": trigger,
+            "steps": to_list("steps", steps, _STEPS),
+        }
         return await self._ask(CreatedWorkflow, "POST", "/workflows", body=body, scope=_WRITE)
 
     async def update(
@@ -394,7 +403,7 @@ class Workflows(Resource):
         description: str | Unset | None = UNSET,
         status: WorkflowStatus | str | Unset = UNSET,
         trigger: Trigger | Mapping[str, Json] | Unset = UNSET,
-        steps: Sequence[Step | Mapping[str, Json]] | Unset = UNSET,
+        steps: Iterable[Step | Mapping[str, Json]] | Unset = UNSET,
     ) -> UpdatedWorkflow:
         """Change what is given and leave the rest (Update Workflow).
 
@@ -402,7 +411,8 @@ class Workflows(Resource):
         workflow that you have.
 
         Raises:
-            InvalidArgumentError: Nothing to change was given.
+            InvalidArgumentError: Nothing to change was given, `steps` is no list, or a field has
+                no JSON.
             NotFoundError: There is none with this id.
             OutcomeUnknownError: The change may have been made although the call failed.
         """
@@ -411,7 +421,7 @@ class Workflows(Resource):
             "description": description,
             "status": status,
             "trigger": trigger,
-            "steps": steps,
+            "steps": steps if isinstance(steps, Unset) else to_list("steps", steps, _STEPS),
         }
         if all(value is UNSET for value in body.values()):
             raise InvalidArgumentError("Nothing to change: give at least one field.")

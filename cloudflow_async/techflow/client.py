@@ -49,7 +49,7 @@ class TechFlow(Client):
             ``TECHFLOW_API_KEY``, read when it is needed.
         base_url: Where the API is.  None: if the key comes from the environment, what the
             variable ``TECHFLOW_BASE_URL`` says, or else the documented one.
-        limiter: None: a `LocalLimiter` with the documented 100 a minute.
+        limits: None: the documented 100 a minute.
         max_response_bytes: Bytes of a decompressed answer that are accepted; a list comes in one.
         max_header_bytes: Bytes of one line of an answer's head that are accepted, at most 262,144;
             raise it where a gateway adds longer ones.  A head may have 512 lines.
@@ -72,6 +72,7 @@ class TechFlow(Client):
         *,
         auth: Auth | None = None,
         base_url: str | None = None,
+        limits: RateLimits | None = None,
         limiter: Limiter | None = None,
         reserve: int = 0,
         retry: RetryPolicy | None = None,
@@ -101,7 +102,8 @@ class TechFlow(Client):
         super().__init__(
             chosen,
             base_url=base_url,
-            limits=LIMITS,
+            limits=limits,
+            usual_limits=LIMITS,
             limiter=limiter,
             reserve=reserve,
             retry=retry,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal, TypeAlias, TypeVar, overload
 
 from cloudflow_async._core.webhooks import WebhookEvent
@@ -29,7 +29,7 @@ ExecutionEventName: TypeAlias = Literal[
 """API document, Webhook Events: those of executions."""
 
 E = TypeVar("E", bound=WebhookEvent)
-HandlerOf: TypeAlias = Callable[[E], Awaitable[object]]
+HandlerOf: TypeAlias = Callable[[E], object]
 
 # One for each class, because the bound of a type variable cannot itself be generic.
 _OnCreated = TypeVar("_OnCreated", bound=HandlerOf[WorkflowCreated])
@@ -91,13 +91,14 @@ class WebhookRouter(Router):
     def on(self, *types: str) -> Callable[[_OnAny], _OnAny]: ...
 
     def on(self, *types: str) -> Callable[[Any], Any]:
-        """Register the decorated async function for events; it stays as it is.
+        """Register the decorated function, async or not, for events; it stays as it is.
 
         Args:
             types: Such as ``execution.failed``, which comes in its class or is answered 400, or
                 ``execution.*`` and ``*``, to which any event comes; any number.
 
         Raises:
-            InvalidArgumentError: No type is given, or a ``*`` is elsewhere than at the end.
+            InvalidArgumentError: No type is given, or a ``*`` is elsewhere than at the end; or the
+                handler cannot be called with one event, or is a generator.
         """
         return super().on(*types)

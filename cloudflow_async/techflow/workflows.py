@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import attrs
 
+from cloudflow_async._core.arguments import to_list
 from cloudflow_async._core.codec import decode, encode
 from cloudflow_async._core.errors import DecodeError, InvalidArgumentError
 from cloudflow_async._core.fields import unknown_fields
@@ -68,7 +69,7 @@ class Workflows(WholeLists):
         *,
         name: str,
         description: str | Unset | None = UNSET,
-        triggers: Sequence[Json] = (),
+        triggers: Iterable[Json] = (),
     ) -> Workflow:
         """Create a workflow (Create Workflow).
 
@@ -92,7 +93,7 @@ class Workflows(WholeLists):
         name: str | Unset = UNSET,
         description: str | Unset | None = UNSET,
         status: str | Unset = UNSET,
-        triggers: Sequence[Json] | Unset = UNSET,
+        triggers: Iterable[Json] | Unset = UNSET,
     ) -> Workflow:
         """Change what is given and leave the rest: read the workflow, and put it back changed.
 
@@ -165,9 +166,5 @@ def _fields(workflow: Workflow) -> dict[str, Json]:
     return fields
 
 
-def _check_triggers(triggers: Sequence[Json]) -> list[Json]:
-    if isinstance(triggers, list | tuple):
-        return [*triggers]
-    raise InvalidArgumentError(
-        f'triggers is a list, such as ["manual"], not {type(triggers).__name__}.'
-    )
+def _check_triggers(triggers: Iterable[Json]) -> list[Json]:
+    return to_list("triggers", triggers, '["manual"]')

@@ -149,7 +149,7 @@ def test_without_a_profile_the_application_has_to_be_named(
         (["--base-url", "http://a/v2"], "profile 'default': 'base_url' must be an https URL"),
         (["--client-secret-env", "can/ary"], "'client_secret_env' must be the name of an environ"),
         (["--scope", "one two"], "A scope is a str of printable ASCII without spaces"),
-        (["--timeout", "inf"], "timeout must be more than 0 seconds."),
+        (["--timeout", "inf"], "timeout must be a number of more than 0 seconds, not inf."),
     ],
 )
 def test_an_option_that_cannot_be_used(

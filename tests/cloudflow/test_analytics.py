@@ -51,7 +51,7 @@ async def test_unknown_period(cf: CloudFlow, emulator: Emulator) -> None:
 
 async def test_metrics_as_one_str(cf: CloudFlow, emulator: Emulator) -> None:
     """A single str instead of a list is refused with what was meant."""
-    with pytest.raises(InvalidArgumentError, match=r"\['execution_count'\]"):
+    with pytest.raises(InvalidArgumentError, match=r'such as \["success_rate"\], not str'):
         await cf.analytics.workflow_metrics("wf_1", period="7d", metrics="execution_count")
 
     assert [] == emulator.requests

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from cloudflow_async._core.checkpoint import Checkpoint
-from cloudflow_async._core.errors import CheckpointError, InvalidArgumentError
+from cloudflow_async._core.errors import CheckpointError, InvalidArgumentError, InvalidStateError
 from cloudflow_async._core.messages import Json
 
 FILTERS: dict[str, Json] = {"status": "failed", "start_date": None}
@@ -110,7 +110,7 @@ async def test_a_finished_run_leaves_nothing(path: Path, checkpoint: Checkpoint)
 
     assert [] == names(path)
     assert (False, False) == (checkpoint.exists, checkpoint.is_open)
-    with pytest.raises(InvalidArgumentError, match="during the fan-out"):
+    with pytest.raises(InvalidStateError, match="during the fan-out"):
         await checkpoint.save()
 
 
@@ -327,10 +327,10 @@ async def test_a_note_that_is_no_json_is_refused(checkpoint: Checkpoint) -> None
 
 async def test_it_is_saved_during_a_run_only(path: Path) -> None:
     """Otherwise nobody knows how far that is."""
-    with pytest.raises(InvalidArgumentError, match="during the fan-out"):
+    with pytest.raises(InvalidStateError, match="during the fan-out"):
         await Checkpoint(path).save()
     async with Checkpoint(path) as checkpoint:
-        with pytest.raises(InvalidArgumentError, match="during the fan-out"):
+        with pytest.raises(InvalidStateError, match="during the fan-out"):
             await checkpoint.save()
 
 

@@ -210,7 +210,7 @@ def test_bad_options_of_a_view_are_refused() -> None:
     """They are checked as those of a client are."""
     with pytest.raises(InvalidArgumentError):
         a_client().with_options(timeout=0)
-    with pytest.raises(InvalidArgumentError, match="one of high, normal, low"):
+    with pytest.raises(InvalidArgumentError, match="'high', 'normal' or 'low'"):
         a_client().with_options(priority="urgent")  # type: ignore[arg-type]
 
 

@@ -9,6 +9,7 @@ import pytest
 from cloudflow_async._core.errors import (
     AuthenticationError,
     InvalidArgumentError,
+    InvalidStateError,
     NotFoundError,
 )
 from cloudflow_async._core.estimate import Estimate, estimate
@@ -80,7 +81,7 @@ async def test_a_fan_out_that_was_only_looked_at_may_be_closed() -> None:
     await cost(fan_out)
     await fan_out.aclose()
 
-    with pytest.raises(InvalidArgumentError, match="before its first row"):
+    with pytest.raises(InvalidStateError, match="before its first row"):
         await cost(fan_out)
 
 
@@ -89,7 +90,7 @@ async def test_it_is_looked_at_before_its_first_row() -> None:
     lists = Lists({"a": 25})
     async with lists.fan_out() as fan_out:
         await anext(aiter(fan_out))
-        with pytest.raises(InvalidArgumentError, match="before its first row"):
+        with pytest.raises(InvalidStateError, match="before its first row"):
             await cost(fan_out)
 
 

@@ -15,6 +15,7 @@ from cloudflow_async._core.errors import (
     CloudFlowError,
     ForkedClientError,
     InvalidArgumentError,
+    InvalidStateError,
     NoCredentialsError,
     NotFoundError,
     PermissionDeniedError,
@@ -277,7 +278,7 @@ async def test_an_iterator_of_ids_may_raise(concurrency: int) -> None:
 @pytest.mark.parametrize("ids", ["pipe_1", b"pipe_1"])
 def test_a_single_id_is_no_list_of_ids(ids: object) -> None:
     """A str is refused, instead of being read letter by letter."""
-    with pytest.raises(InvalidArgumentError, match="pipe_1"):
+    with pytest.raises(InvalidArgumentError, match="pipeline_ids must be a list"):
         some_lists().fan_out(ids)
 
 
@@ -467,10 +468,10 @@ async def test_what_changed_meanwhile_stands_in_the_report() -> None:
 async def test_it_has_to_be_entered() -> None:
     """Iterating before that is refused with advice, and so is entering twice."""
     fan_out = some_lists().fan_out()
-    with pytest.raises(InvalidArgumentError, match="async with"):
+    with pytest.raises(InvalidStateError, match="async with"):
         aiter(fan_out)
     await fan_out.__aenter__()
-    with pytest.raises(InvalidArgumentError, match="runs once"):
+    with pytest.raises(InvalidStateError, match="runs once"):
         await fan_out.__aenter__()
     await fan_out.aclose()
 

@@ -280,5 +280,5 @@ def test_a_copy_goes_its_own_way() -> None:
 def test_a_priority_is_one_of_three(priority: object) -> None:
     """Anything else is refused, with the names."""
     assert [0, 1, 2] == [check_priority(each) for each in ("high", "normal", "low")]
-    with pytest.raises(InvalidArgumentError, match="one of high, normal, low"):
+    with pytest.raises(InvalidArgumentError, match="must be 'high', 'normal' or 'low'"):
         check_priority(priority)  # type: ignore[arg-type]

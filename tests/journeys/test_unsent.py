@@ -61,7 +61,7 @@ async def _in_the_tunnel(opened: AsyncExitStack, server: RawServer) -> dict[str,
 async def _at_the_look_up_of_the_proxy(opened: AsyncExitStack, server: RawServer) -> dict[str, Any]:
     found = threading.Event()
     patch = opened.enter_context(pytest.MonkeyPatch.context())
-    patch.setattr(transport, "_find_proxy", lambda base_url: found.wait(5.0))
+    patch.setattr(transport, "environment_proxy", lambda base_url: found.wait(5.0))
     opened.callback(found.set)
     return {"trust_env": True}
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from .jwt import JWTAuth
     from .keyring_store import KeyringTokenStore
     from .oauth2 import OAuth2Auth
-    from .protocol import Auth, Refusal
+    from .protocol import Auth, Refusal, check_auth
     from .scopes import check_scope, known_scopes
     from .token import Token
     from .token_store import MemoryTokenStore, TokenStore
@@ -58,6 +58,7 @@ __all__ = [
     "Refusal",
     "Token",
     "TokenStore",
+    "check_auth",
     "check_scope",
     "known_scopes",
 ]
@@ -76,6 +77,7 @@ _HOMES = {
     "Refusal": ".protocol",
     "Token": ".token",
     "TokenStore": ".token_store",
+    "check_auth": ".protocol",
     "check_scope": ".scopes",
     "known_scopes": ".scopes",
 }

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import os
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final, Literal, NoReturn, TypeAlias, cast
 
-from cloudflow_async._core.arguments import is_number
+from cloudflow_async._core.arguments import check_callable, is_finite
 from cloudflow_async._core.errors import (
     CredentialWarning,
     InvalidArgumentError,
@@ -80,6 +79,7 @@ class ApiKeyAuth:
         # From here on a traceback that shows variables shows no key.
         del key, next_key
         self._sources = [_check(source) for source in found]
+        check_callable("clock", clock, "a callable that returns Unix seconds", arguments=0)
         self._created_at = None if created_at is None else _instant(created_at)
         self._clock = clock
         self._warn_of_age()
@@ -109,6 +109,9 @@ class ApiKeyAuth:
             strict: Refuse a file that others than its owner may read.
             created_at: When the key was made, as for the class.
             clock: Our clock, in Unix seconds.
+
+        Raises:
+            InvalidArgumentError: An argument cannot be used.
         """
         return cls(FileKey(path, strict=strict), created_at=created_at, clock=clock)
 
@@ -180,7 +183,7 @@ def _check(source: ApiKeySource | str) -> ApiKeySource:
 def _instant(value: datetime | float) -> float:
     if isinstance(value, datetime) and value.utcoffset() is not None:
         return value.timestamp()
-    if is_number(value) and math.isfinite(value):
+    if is_finite(value):
         return float(value)
     raise InvalidArgumentError(
         "created_at is a datetime with a time zone, or a Unix time in seconds."

@@ -7,11 +7,13 @@ import os
 from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeAlias
 
+from cloudflow_async._core.arguments import check_flag
 from cloudflow_async._core.errors import (
     CredentialError,
     InsecureKeyFileWarning,
     InvalidArgumentError,
 )
+from cloudflow_async._core.paths import to_path
 from cloudflow_async._core.secret import Secret
 from cloudflow_async._core.urls import check_header
 
@@ -94,6 +96,8 @@ class FileKey:
 
     def __init__(self, path: str | os.PathLike[str], *, strict: bool) -> None:
         self.key: Secret | None = None
+        to_path(path)
+        check_flag("strict", strict)
         self._path = path
         self._label = file_label(path)
         self._strict = strict

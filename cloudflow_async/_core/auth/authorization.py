@@ -7,7 +7,6 @@ API document: OAuth 2.0).
 from __future__ import annotations
 
 import hashlib
-import math
 import re
 import secrets
 from base64 import urlsafe_b64encode
@@ -17,7 +16,7 @@ from urllib.parse import parse_qs, quote, urlencode
 
 import attrs
 
-from cloudflow_async._core.arguments import is_number
+from cloudflow_async._core.arguments import is_finite, to_list
 from cloudflow_async._core.errors import CrossOriginError, InvalidArgumentError, LoginError
 from cloudflow_async._core.secret import Secret
 from cloudflow_async._core.urls import check_oauth_url, origin
@@ -64,9 +63,7 @@ def check_scopes(scopes: Iterable[str]) -> frozenset[str]:
     Raises:
         InvalidArgumentError: They are one str, or one of them is no scope (RFC 6749, 3.3).
     """
-    if isinstance(scopes, str) or not _is_a(Iterable, scopes):
-        raise InvalidArgumentError("scopes is a list of str, such as ['workflows:read'].")
-    found = list(scopes)
+    found = to_list("scopes", scopes, "['workflows:read']")
     if not all(_matches(_SCOPE, scope) for scope in found):
         raise InvalidArgumentError(
             "A scope is a str of printable ASCII without spaces, quotes and backslashes."
@@ -110,7 +107,7 @@ def _text(value: object) -> object:
 
 
 def _created_at(value: object) -> float:
-    if not (is_number(value) and math.isfinite(value)):
+    if not is_finite(value):
         raise InvalidArgumentError("created_at must be a Unix time in seconds.")
     return float(value)
 

@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 
 import attrs
 
+from cloudflow_async._core.arguments import describe
 from cloudflow_async._core.errors import (
     CredentialError,
     InvalidArgumentError,
@@ -22,7 +23,7 @@ from cloudflow_async._core.wire import printable
 from .api_key import VARIABLE as KEY_VARIABLE
 from .discovery import Finder, discover, title
 from .profiles import read_profile
-from .protocol import Auth, Refusal
+from .protocol import Auth, Refusal, check_auth
 from .scopes import known_scopes
 from .single_flight import SingleFlight
 
@@ -91,10 +92,8 @@ class AuthChain:
     def __init__(self, *providers: Auth) -> None:
         if not providers:
             raise InvalidArgumentError("An AuthChain needs at least one credential.")
-        if not all(callable(getattr(provider, "sign", None)) for provider in providers):
-            raise InvalidArgumentError(
-                "An AuthChain is made of credentials, such as AuthChain(first, second)."
-            )
+        for provider in providers:
+            check_auth("A member of an AuthChain", provider)
         self._start([_given(provider) for provider in providers])
 
     def _start(
@@ -271,4 +270,4 @@ def _given(provider: Auth) -> _Provider:
     async def find() -> Auth:
         return provider
 
-    return _Provider(type(provider).__name__, repr(provider), find)
+    return _Provider(type(provider).__name__, describe(provider), find)

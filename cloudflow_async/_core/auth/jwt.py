@@ -11,6 +11,7 @@ from typing import NoReturn, Self
 
 import attrs
 
+from cloudflow_async._core.arguments import check_callable, check_flag
 from cloudflow_async._core.errors import (
     CloudFlowError,
     CredentialError,
@@ -111,6 +112,8 @@ class JWTAuth:
         del private_key, password
         if isinstance(source, str):
             raise InvalidArgumentError(source)
+        check_flag("strict", strict)
+        check_callable("clock", clock, "a callable that returns Unix seconds", arguments=0)
         self._claims = JWTClaims(
             issuer=issuer,
             subject=subject,

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import attrs
 
-from cloudflow_async._core.arguments import is_number
+from cloudflow_async._core.arguments import is_number, to_list
 from cloudflow_async._core.errors import InvalidArgumentError
 
 AUDIENCE: Final = "https://api.cloudflow.io"
@@ -41,12 +41,12 @@ def _check_lifetime(_: object, __: attrs.Attribute[Any], value: object) -> None:
 
 
 def _scopes(value: Iterable[str]) -> tuple[str, ...]:
-    scopes = [None] if isinstance(value, str) else list(value)
+    scopes = to_list("scopes", value, "['workflows:read']")
     if not all(map(_is_scope, scopes)):
         raise InvalidArgumentError(
             "scopes is a list of str without spaces, such as ['workflows:read']."
         )
-    return tuple(dict.fromkeys(cast(list[str], scopes)))
+    return tuple(dict.fromkeys(scopes))
 
 
 def _is_scope(value: object) -> bool:

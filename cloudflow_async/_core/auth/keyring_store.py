@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from cloudflow_async._core.arguments import check_kind
 from cloudflow_async._core.errors import CredentialError, InvalidArgumentError
 from cloudflow_async._core.log import log_of
 from cloudflow_async._core.paths import to_path
@@ -19,7 +20,7 @@ from cloudflow_async._core.threads import finish
 from . import token_json
 from .file_lock import FileLock
 from .token import Token
-from .token_store import TokenStore
+from .token_store import TokenStore, check_store
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
@@ -49,8 +50,12 @@ class KeyringTokenStore:
         fallback: TokenStore | None = None,
         lock_path: str | os.PathLike[str] | None = None,
     ) -> None:
+        check_kind("username", username, str, "a str")
+        check_kind("service", service, str, "a str")
         if not username or not service:
             raise InvalidArgumentError("username and service must not be empty.")
+        if fallback is not None:
+            check_store("fallback", fallback)
         self._username = username
         self._service = service
         self._fallback = fallback

@@ -10,14 +10,18 @@ from __future__ import annotations
 import asyncio
 import functools
 import hashlib
-import math
 import ssl
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from cloudflow_async._core.arguments import is_number
+from cloudflow_async._core.arguments import (
+    check_callable,
+    check_flag,
+    check_kind,
+    check_seconds,
+)
 from cloudflow_async._core.errors import InvalidArgumentError, LoginError
 from cloudflow_async._core.messages import Request
 from cloudflow_async._core.proxy import read_proxy
@@ -38,7 +42,7 @@ from .protocol import Refusal
 from .token import Token
 from .token_endpoint import ClientAuthentication, TokenEndpoint
 from .token_source import TokenSource
-from .token_store import MemoryTokenStore, TokenStore
+from .token_store import MemoryTokenStore, TokenStore, check_store
 
 if TYPE_CHECKING:
     import aiohttp
@@ -118,6 +122,13 @@ class OAuth2Auth:
         finally:
             # From here on a traceback that shows variables shows no secret.
             del client_secret, proxy
+        check_callable("clock", clock, "a callable that returns Unix seconds", arguments=0)
+        check_flag("trust_env", trust_env)
+        check_seconds("timeout", timeout)
+        if store is not None:
+            check_store("store", store)
+        if issuer is not None:
+            check_kind("issuer", issuer, str, "a URL")
         self._client_id = check_client_id(client_id)
         self._asked = check_scopes(scopes)
         self._authorize_url = check_oauth_url("authorize_url", authorize_url)
@@ -129,7 +140,7 @@ class OAuth2Auth:
             client_id=client_id,
             client_secret=_check_secret(hidden),
             method=token_endpoint_auth_method,
-            timeout=_check_seconds("timeout", timeout),
+            timeout=timeout,
             clock=clock,
             http=http,
             proxy=route,
@@ -284,7 +295,8 @@ class OAuth2Auth:
             CredentialError: The token could not be saved; it is held in memory alone.
             InvalidArgumentError: `redirect_uri` is not one that this machine answers at.
         """
-        limit = asyncio.timeout(_check_seconds("timeout", timeout))
+        check_seconds("timeout", timeout)
+        limit = asyncio.timeout(timeout)
         try:
             async with limit:
                 if ask is None:
@@ -382,9 +394,3 @@ def _check_secret(hidden: Secret | str | None) -> Secret | None:
 
 def _check_redirect_uri(redirect_uri: str | None) -> str | None:
     return None if redirect_uri is None else check_oauth_url("redirect_uri", redirect_uri)
-
-
-def _check_seconds(name: str, value: float) -> float:
-    if not (is_number(value) and 0 < value < math.inf):
-        raise InvalidArgumentError(f"{name} must be more than 0 seconds.")
-    return value

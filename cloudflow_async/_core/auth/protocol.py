@@ -7,6 +7,7 @@ from typing import Protocol
 
 import attrs
 
+from cloudflow_async._core.arguments import check_methods
 from cloudflow_async._core.messages import Request
 
 
@@ -49,3 +50,13 @@ class Auth(Protocol):
             CredentialError: It could not be renewed; the call ends with this error.
         """
         ...
+
+
+def check_auth(name: str, value: object) -> None:
+    """Refuse an argument that is no credential.
+
+    Raises:
+        InvalidArgumentError: It is of another kind; a text, which may be a key, is not shown.
+    """
+    advice = "Did you mean api_key=?" if isinstance(value, str | bytes) else ""
+    check_methods(name, value, ("sign", "renew"), "a credential, such as ApiKeyAuth(...)", advice)

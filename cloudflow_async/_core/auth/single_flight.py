@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 import attrs
 
 from cloudflow_async._core.errors import CloudFlowError, CredentialError, WrongLoopError, own
+from cloudflow_async._core.event_loop import running_loop
 from cloudflow_async._core.log import log_of
 
 T = TypeVar("T")
@@ -59,7 +60,7 @@ class SingleFlight(Generic[T]):
         Raises:
             WrongLoopError: It belongs to another one, which has not ended.
         """
-        loop = asyncio.get_running_loop()
+        loop = running_loop()
         if loop is self._loop:
             return
         if self._loop is not None and not self._loop.is_closed():

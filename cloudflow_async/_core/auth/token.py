@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import attrs
 
-from cloudflow_async._core.arguments import is_number
+from cloudflow_async._core.arguments import is_number, to_list
 from cloudflow_async._core.errors import InvalidArgumentError
 from cloudflow_async._core.secret import Secret
 
@@ -53,9 +53,10 @@ def _is_instant(value: object) -> bool:
 def _scopes(value: Iterable[str] | None) -> frozenset[str] | None:
     if value is None:
         return None
-    if isinstance(value, str) or not all(isinstance(scope, str) for scope in value):
+    scopes = to_list("scopes", value, "['workflows:read'], or None")
+    if not all(isinstance(scope, str) for scope in scopes):
         raise InvalidArgumentError("scopes is a list of str, such as ['workflows:read'], or None.")
-    return frozenset(value)
+    return frozenset(scopes)
 
 
 @attrs.frozen(kw_only=True, init=False)

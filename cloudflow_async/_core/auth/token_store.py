@@ -8,7 +8,19 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Protocol
 
+from cloudflow_async._core.arguments import check_methods
+
 from .token import Token
+
+
+def check_store(name: str, value: object) -> None:
+    """Refuse an argument that keeps no token.
+
+    Raises:
+        InvalidArgumentError: It lacks a method of `TokenStore`.
+    """
+    due = "a TokenStore, such as FileTokenStore(path)"
+    check_methods(name, value, ("load", "save", "locked"), due)
 
 
 class TokenStore(Protocol):

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Literal, Protocol, TypeAlias
 
-from cloudflow_async._core.errors import InvalidArgumentError
+from cloudflow_async._core.arguments import check_callable, check_int, check_seconds
 
 Claim: TypeAlias = Literal["new", "running", "done"]
 """What becomes of a delivery: it is ours now, somebody handles it, or it was handled."""
@@ -57,10 +57,9 @@ class MemoryDedupeStore:
         expires_after: float = DAY,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        if size < 1:
-            raise InvalidArgumentError("size must be at least 1.")
-        if not expires_after > 0:
-            raise InvalidArgumentError("expires_after must be more than 0 seconds.")
+        check_int("size", size, 1)
+        check_seconds("expires_after", expires_after, endless=True)
+        check_callable("clock", clock, "a callable that returns Unix seconds", arguments=0)
         self._size = size
         self._expires_after = expires_after
         self._clock = clock

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 import logging
 import re
 import time
@@ -12,6 +13,7 @@ from typing import Any, ClassVar, Final, TypeAlias, TypeVar
 
 import attrs
 
+from cloudflow_async._core.arguments import check_callable, check_methods
 from cloudflow_async._core.errors import (
     InvalidArgumentError,
     WebhookPayloadError,
@@ -24,10 +26,10 @@ from .events import WebhookEvent, parse_event
 from .headers import WebhookHeaders
 from .scheme import WebhookScheme
 from .secrets import SecretEncoding, Secrets, check_keys, find_keys
-from .verify import TOLERANCE, check_tolerance, verify_delivery
+from .verify import TOLERANCE, check_scheme, check_tolerance, verify_delivery
 
-Handler: TypeAlias = Callable[[Any], Awaitable[object]]
-"""An async function of one event; what it returns is dropped."""
+Handler: TypeAlias = Callable[[Any], object]
+"""A function of one event, async or not; what it returns is awaited if it can be, then dropped."""
 
 H = TypeVar("H", bound=Handler)
 
@@ -77,12 +79,12 @@ class Router:
     It knows no server: `handle` takes body and headers and returns the status to answer with;
     `cloudflow_async.web` has the adapters.  It belongs to one event loop at a time.
 
-    The handlers of an event are awaited one after another, in the order in which they were
-    registered.  One that raises is logged and stops no other; but the answer is 500 then, and
-    when the sender tries again, all of them are called again: each should be safe to repeat.
-    Nothing bounds their time except the sender, who waits for some seconds and then takes the
-    delivery for lost: what takes long belongs into a queue.  Deliveries can overtake each other;
-    `timestamp` and `sent_at` of the events tell the order.
+    The handlers of an event are called one after another, in the order in which they were
+    registered, and what they return is awaited if it can be.  One that raises is logged and stops
+    no other; but the answer is 500 then, and when the sender tries again, all of them are called
+    again: each should be safe to repeat.  Nothing bounds their time except the sender, who waits
+    for some seconds and then takes the delivery for lost: what takes long belongs into a queue.
+    Deliveries can overtake each other; `timestamp` and `sent_at` of the events tell the order.
 
     Args:
         secrets: What deliveries are signed with: one, or up to five while they are rotated.
@@ -118,7 +120,10 @@ class Router:
         del secrets
         self._keys = check_keys(found)
         self._tolerance = check_tolerance(tolerance)
-        self._scheme = scheme
+        check_callable("clock", clock, "a callable that returns Unix seconds", arguments=0)
+        if dedupe is not None:
+            check_methods("dedupe", dedupe, ("claim", "finish", "release"), "a DedupeStore")
+        self._scheme = check_scheme(scheme)
         self._clock = clock
         if dedupe is None:
             dedupe = MemoryDedupeStore(expires_after=max(DAY, 2 * tolerance), clock=clock)
@@ -128,7 +133,9 @@ class Router:
         return f"{type(self).__name__}(handlers={len(self._listeners)}, running={len(self._runs)})"
 
     def on(self, *types: str) -> Callable[[H], H]:
-        """Register the decorated async function for events; it stays as it is.
+        """Register the decorated function for events; it stays as it is.
+
+        An async function is awaited.  Another one is called on the event loop, and must not block.
 
         Args:
             types: Such as ``workflow.failed``, ``workflow.*`` or ``*``; any number.  One that is
@@ -136,18 +143,19 @@ class Router:
                 do not fit is answered 400 and logged.
 
         Raises:
-            InvalidArgumentError: No type is given, or a ``*`` is elsewhere than at the end.
+            InvalidArgumentError: No type is given, or a ``*`` is elsewhere than at the end; or the
+                handler cannot be called with one event, or is a generator.
         """
         patterns = _check_patterns(types)
 
         def register(handler: H) -> H:
-            self._add(_Listener(patterns, handler, typed=True))
+            self._add(_Listener(patterns, _check_handler(handler), typed=True))
             return handler
 
         return register
 
     def listen(
-        self, types: Sequence[str], handler: Callable[[WebhookEvent], Awaitable[object]]
+        self, types: Sequence[str], handler: Callable[[WebhookEvent], object]
     ) -> Callable[[], None]:
         """Register a handler, and return what removes it again.
 
@@ -156,12 +164,13 @@ class Router:
 
         Args:
             types: As in `on`.
-            handler: Awaited with each event.
+            handler: Called with each event, and awaited if it can be.
 
         Raises:
-            InvalidArgumentError: No type is given, or a ``*`` is elsewhere than at the end.
+            InvalidArgumentError: As for `on`.
         """
-        return self._add(_Listener(_check_patterns(types), handler, typed=False))
+        listener = _Listener(_check_patterns(types), _check_handler(handler), typed=False)
+        return self._add(listener)
 
     async def handle(self, body: bytes, headers: WebhookHeaders) -> int:
         """Verify a delivery, call its handlers and return the status to answer with.
@@ -271,11 +280,24 @@ class Router:
 async def _call(listener: _Listener, event: WebhookEvent) -> bool:
     """Return whether a handler did its work."""
     try:
-        await listener.handler(event)
+        result = listener.handler(event)
+        if inspect.isawaitable(result):
+            await result
     except Exception as error:  # noqa: BLE001 - a handler may raise anything
         _log_failure(f"The handler {listener}", event, error)
         return False
     return True
+
+
+def _check_handler(handler: Handler) -> Handler:
+    """Refuse what would fail with each delivery, which its sender would then repeat."""
+    check_callable("A handler", handler, "a function of one event", arguments=1)
+    if inspect.isgeneratorfunction(handler) or inspect.isasyncgenfunction(handler):
+        raise InvalidArgumentError(
+            "A handler must be a function of one event, not a generator: one with yield in it "
+            "does nothing when it is called."
+        )
+    return handler
 
 
 def _check_patterns(types: Sequence[Any]) -> frozenset[str]:

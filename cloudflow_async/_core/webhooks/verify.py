@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from cloudflow_async._core.arguments import is_number
+from cloudflow_async._core.arguments import check_methods, is_number
 from cloudflow_async._core.errors import InvalidArgumentError
 
 from .headers import DeliveryHeaders, WebhookHeaders
@@ -47,7 +47,7 @@ def verify_delivery(
     found = find_keys(secrets, secret_encoding)
     # From here on a traceback that shows variables shows no secret.
     del secrets
-    return (_STANDARD if scheme is None else scheme).verify(
+    return check_scheme(scheme).verify(
         check_body(body),
         DeliveryHeaders(headers),
         keys=check_keys(found),
@@ -81,13 +81,26 @@ def sign_webhook(
     found = find_keys(secret, secret_encoding)
     # From here on a traceback that shows variables shows no secret.
     del secret
-    headers = (_STANDARD if scheme is None else scheme).sign(
+    headers = check_scheme(scheme).sign(
         check_body(body),
         keys=check_keys(found),
         message_id=message_id,
         timestamp=math.floor(check_time("timestamp", timestamp)),
     )
     return {**headers}
+
+
+def check_scheme(scheme: WebhookScheme | None) -> WebhookScheme:
+    """Return a scheme; for None, Standard Webhooks.
+
+    Raises:
+        InvalidArgumentError: It is none.
+    """
+    if scheme is None:
+        return _STANDARD
+    due = "a WebhookScheme, such as StandardWebhooks()"
+    check_methods("scheme", scheme, ("sign", "verify"), due)
+    return scheme
 
 
 def check_body(body: bytes) -> bytes:

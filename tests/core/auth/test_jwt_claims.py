@@ -76,5 +76,5 @@ def test_a_token_is_given_up_a_minute_before_its_end(lifetime: float, spare: flo
 )
 def test_what_no_token_can_say_is_refused(options: dict[str, Any]) -> None:
     """The argument is named."""
-    with pytest.raises(InvalidArgumentError, match=f"^{next(iter(options))} is "):
+    with pytest.raises(InvalidArgumentError, match=f"^{next(iter(options))} (is|must be) "):
         JWTClaims(**{**WHO, **options})

@@ -351,16 +351,68 @@ async def test_a_handler_that_raises(caplog: pytest.LogCaptureFixture) -> None:
 
 
 async def test_a_function_is_logged_by_its_name(caplog: pytest.LogCaptureFixture) -> None:
-    """The log names the function that raised; here, one that is not async."""
+    """The log names the function that raised."""
     router = make_router()
 
     @router.on("parcel.lost")
     def print_label(event: ParcelLost) -> Any:
-        """Forget to be async."""
+        raise ValueError(event.type)
 
     assert 500 == await hand(router, parcel())
     assert "print_label failed for webhook delivery msg_1" in caplog.text
-    assert "TypeError" in caplog.text
+    assert "ValueError" in caplog.text
+
+
+async def test_a_function_that_is_not_async_handles_a_delivery_once() -> None:
+    """It is called once, and what it returns is awaited if it can be."""
+    router = make_router()
+    calls = []
+
+    async def later(event: WebhookEvent) -> None:
+        calls.append(f"later {event.type}")
+
+    @router.on("parcel.lost")
+    def note(event: ParcelLost) -> int:
+        calls.append(event.type)
+        return 1
+
+    @router.on("parcel.lost")
+    def hand_on(event: ParcelLost) -> Any:
+        return later(event)
+
+    assert [204, 204] == [await hand(router, parcel()), await hand(router, parcel())]
+    assert ["parcel.lost", "later parcel.lost"] == calls
+
+
+def _no_event() -> None: ...
+
+
+def _two_events(first: object, second: object) -> None: ...
+
+
+def _generator(event: object) -> Any:
+    yield event
+
+
+async def _async_generator(event: object) -> Any:
+    yield event
+
+
+@pytest.mark.parametrize(
+    "handler", [None, "note", 5, _no_event, _two_events, _generator, _async_generator]
+)
+def test_a_handler_that_would_fail_with_each_delivery_is_refused(handler: Any) -> None:
+    """It is refused when it is registered, not when its sender repeats the delivery."""
+    router = make_router()
+
+    for register in (router.on("parcel.lost"), lambda it: router.listen(["*"], it)):
+        with pytest.raises(InvalidArgumentError, match=r"^A handler must be a function of one"):
+            register(handler)
+
+
+def test_a_handler_without_a_signature_is_taken() -> None:
+    """Some builtins have none; whether they fit shows when they are called."""
+    assert dict.__class__ is make_router().on("parcel.lost")(dict.__class__)
 
 
 async def test_one_of_three_raises() -> None:
