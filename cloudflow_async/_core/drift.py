@@ -4,8 +4,12 @@ Theory.  The promise is about rows that exist from the first request to the last
 handed out exactly once.  It rests on one invariant: all of them up to the last row handed out, in
 the order of the list, were handed out.  A page, which is one moment of the list, keeps it when one
 of its rows is known: the rows between that one and the new ones of the page stand in the page as
-well.  So a page is asked for with its first row overlapping the page before wherever that costs
-no request; where it would, the page has to begin where the one before ended, with the same total.
+well.  So the first row of each page overlaps the page before, which costs one request in a hundred
+at the largest page size.
+
+In a closed list rows only go, since its filters let nothing in that begins later.  There the total
+shows each change: a page that begins where the one before ended, with the same total, joins it, and
+a page overlaps only where that costs no request.
 
 A page that cannot be joined so is set aside, and what is known is looked for: where the rows were
 pushed to if all changes lie before them, then around that place, at last from the beginning.  Rows
@@ -56,6 +60,8 @@ class Trail(Generic[T]):
     Args:
         start: Where the reading begins.
         page_size: Rows a request.
+        is_closed: Whether no row can come into the list.
+        has_ids: Whether rows are told apart by their ids, where they have some.
         most: Rows to hand out; None: no bound.
         keeps_all: Whether all ids are remembered.
         is_strict: Whether each sign of a change is a `DriftError`.
@@ -67,6 +73,8 @@ class Trail(Generic[T]):
         start: Bookmark,
         *,
         page_size: int,
+        is_closed: bool = False,
+        has_ids: bool = True,
         most: int | None = None,
         keeps_all: bool = False,
         is_strict: bool = False,
@@ -80,6 +88,8 @@ class Trail(Generic[T]):
         self._known = KnownRows(start.last_ids, least=None if keeps_all else _REMEMBERED)
         self._from_beginning = start.offset == 0
         self._located = not start.last_ids
+        self._is_closed = is_closed
+        self._has_ids = has_ids
         self._is_strict = is_strict
         self._page_size = page_size
         self._left = most
@@ -124,6 +134,10 @@ class Trail(Generic[T]):
         offset = self._search.offset()
         if self._is_exact and self._search.seen and self._search.misses >= _EXACT_AFTER:
             offset = 0
+        if offset is None and not self._search.is_second:
+            # A row may have moved to a part that was looked through already.
+            self._search = DriftSearch(self._search.guess, self._total, is_second=True)
+            offset = self._search.offset()
         if offset is None:
             raise DriftError(
                 "The list does not tell where to go on: none of the rows read last is in it."
@@ -162,7 +176,7 @@ class Trail(Generic[T]):
         if not self._known.ids or offset == 0:
             return False
         size = self._size or self._page_size
-        if self.drift is not None or not self._located:
+        if not self._is_closed or self.drift is not None or not self._located:
             return size > 1 or self._size is None
         if self._size is None and size < LARGEST_PAGE:
             return True
@@ -195,7 +209,7 @@ class Trail(Generic[T]):
         self.drift = self.drift or seen
 
     def _take(self, ask: Ask, page: Page[T], *, again: bool) -> Batch[T] | None:
-        keys = keys_of(page.items)
+        keys = keys_of(page.items) if self._has_ids else None
         if keys is None:
             return self._take_unnamed(page)
         known = self._known.ids.intersection(keys)

@@ -21,6 +21,9 @@ class DriftSearch:
 
     guess: int
     total: int | None
+    is_second: bool = False
+    """Whether all was looked through before."""
+
     misses: int = 0
     seen: tuple[int, int] | None = None
     """The part of the list in which there is none, as long as none was found."""

@@ -9,8 +9,8 @@ import attrs
 
 from .errors import InvalidArgumentError
 from .fan_out import FanOut
-from .paging import Pages
-from .survey import Size, requests_after, rows_after
+from .paging import Pages, rows_after
+from .survey import Size
 
 T = TypeVar("T")
 
@@ -61,7 +61,7 @@ async def estimate(
 
 async def _size_of(pages: Pages[T]) -> Size:
     page, bound = await pages, pages.bound
-    return Size(requests=1 + requests_after(page, bound), rows=len(page) + rows_after(page, bound))
+    return Size(requests=1 + pages.requests_after(page), rows=len(page) + rows_after(page, bound))
 
 
 def _duration(seconds: float) -> str:

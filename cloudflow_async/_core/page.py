@@ -23,7 +23,7 @@ MOST_IDS = 100
 
 _id_of = attrgetter("id")
 
-OnDrift: TypeAlias = Literal["dedupe", "restart", "raise"]
+OnDrift: TypeAlias = Literal["dedupe", "restart", "raise", "ignore"]
 """What is done when a list changes while it is read; `Pages` tells."""
 
 

@@ -76,13 +76,18 @@ class Pages(Generic[T]):
       `collect` returns that reading; an iteration hands out only what it has not handed out
       before, and remembers all ids for it.
     - ``"raise"``: any sign of a change is a `DriftError`.
+    - ``"ignore"``: pages are taken as they come; after a change rows may be missing, or come twice,
+      and `report.complete` is False if `total` has changed.
 
-    A change shows in `total`, and in a row by which each page overlaps the one before.  That costs
-    no request: a page may have a row more than `page_size`, and with the largest `page_size` the
-    last page has room for it, as a rule.  Where it has none (a total of exactly 2,000, say), as
-    many rows inserted as deleted between the same two pages stay unseen until a page overlaps;
-    with ``page_size=99`` each page does.  Rows without an `id` have their total alone: after a
-    change `report.complete` is False.
+    A change shows in `total`, and in a row by which each page overlaps the one before, so that as
+    many rows inserted as deleted are seen too.  Below the largest `page_size` the overlap costs
+    nothing, since a page may have a row more.  With 100, a page after the first brings 99 new rows:
+    N rows cost 1 + (N - 100) / 99 requests, rounded up, one in a hundred more than ``"ignore"``.
+
+    Executions up to an `end_date` in the past, whatever their status or those that run, are a
+    closed list: rows only leave it.  That shows in `total`, so that N rows cost N / 100 requests.
+
+    Rows without an `id` have their total alone: after a change `report.complete` is False.
     """
 
     def __init__(
@@ -94,6 +99,7 @@ class Pages(Generic[T]):
         start: int | Bookmark = 0,
         prefetch: int = 1,
         on_drift: OnDrift = "dedupe",
+        is_closed: bool = False,
     ) -> None:
         if not isinstance(start, Bookmark):
             check_int("start", start, 0)
@@ -105,7 +111,11 @@ class Pages(Generic[T]):
         check_choice("on_drift", on_drift, _WAYS)
         self._fetch = fetch
         self._extent = Extent(
-            start=start, page_size=page_size, max_items=max_items, on_drift=on_drift
+            start=start,
+            page_size=page_size,
+            max_items=max_items,
+            on_drift=on_drift,
+            is_closed=is_closed,
         )
         self._prefetch = prefetch
         self._readers: WeakSet[Reader[T]] = WeakSet()
@@ -126,6 +136,19 @@ class Pages(Generic[T]):
         """The offset at which `max_items` ends it; None: it goes on to the end of the list."""
         most = self._extent.max_items
         return None if most is None else self._extent.start.offset + most
+
+    def requests_after(self, first: Page[T]) -> int:
+        """Return how many requests follow a first page, as far as it tells.
+
+        One if it does not say how many rows follow.
+        """
+        if not first.has_more or first.next_offset == self.bound:
+            return 0
+        extent = self._extent
+        size = first.received
+        has_room = extent.page_size < LARGEST_PAGE and size == extent.page_size
+        overlaps = not extent.is_closed and extent.on_drift != "ignore" and not has_room
+        return -(-rows_after(first, self.bound) // max(1, size - overlaps)) or 1
 
     @property
     def total(self) -> int | None:
@@ -339,6 +362,19 @@ class _Items(Generic[T]):
                 raise StopAsyncIteration
             self._progress.begin(batch)
             self._rows = iter(batch.page.items)
+
+
+def rows_after(page: Page[T], bound: int | None = None) -> int:
+    """Return how many rows follow a page, as far as it tells.
+
+    Args:
+        page: Which.
+        bound: Offset at which the reading ends; None: it goes on to the end of the list.
+    """
+    if page.total is None:
+        return 0
+    end = page.total if bound is None else min(page.total, bound)
+    return max(0, end - page.next_offset)
 
 
 async def _ended(tasks: set[asyncio.Task[Any]]) -> None:

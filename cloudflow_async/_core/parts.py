@@ -11,7 +11,7 @@ import attrs
 from .checkpoint import Filters
 from .errors import DriftError
 from .messages import Json
-from .page import LARGEST_PAGE, MOST_IDS, Batch, Bookmark, ListReport
+from .page import LARGEST_PAGE, MOST_IDS, Batch, Bookmark, ListReport, Page
 from .paging import Pages
 
 T = TypeVar("T")
@@ -74,6 +74,10 @@ class Part(Generic[T]):
                 # These are all the rows that it handed out, and they are gone: the rest is new.
                 await self._open(attrs.evolve(self.start, offset=0))
         return self._looked_at
+
+    def requests_after(self, first: Page[T]) -> int:
+        """Return how many requests follow its first page."""
+        return 0 if self._pages is None else self._pages.requests_after(first)
 
     async def read(self) -> AsyncGenerator[Batch[T], None]:
         """Give the pages, with as many on their way ahead as `ahead` says."""

@@ -45,6 +45,7 @@ class Extent:
     page_size: int
     max_items: int | None
     on_drift: OnDrift
+    is_closed: bool = False
 
 
 class Reader(Generic[T]):
@@ -118,9 +119,11 @@ class Reader(Generic[T]):
         return Trail(
             extent.start,
             page_size=extent.page_size,
+            is_closed=extent.is_closed,
+            has_ids=extent.on_drift != "ignore",
             most=extent.max_items,
             keeps_all=self._keeps_all,
-            is_strict=extent.on_drift != "dedupe",
+            is_strict=extent.on_drift in {"restart", "raise"},
             report=self.report,
         )
 

@@ -115,6 +115,7 @@ class Resource:
         start: int | Bookmark = 0,
         prefetch: int = 1,
         on_drift: OnDrift = "dedupe",
+        is_closed: bool = False,
         scope: str | None = None,
         echoes: Segments | None = None,
     ) -> Pages[T]:
@@ -147,6 +148,7 @@ class Resource:
             start=start,
             prefetch=prefetch,
             on_drift=on_drift,
+            is_closed=is_closed,
         )
 
     def _check_echoes(

@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 import attrs
 
 from .arguments import check_int
-from .page import Page
+from .paging import rows_after
 from .parts import Part, Plan, Source
 
 T = TypeVar("T")
@@ -31,26 +31,6 @@ class Size:
         return attrs.evolve(self, requests=self.requests + len(parts))
 
 
-def requests_after(page: Page[T], bound: int | None = None) -> int:
-    """Return how many pages follow one, as far as it tells: if it does not say how many, one.
-
-    Args:
-        page: Which.
-        bound: Offset at which the reading ends; None: it goes on to the end of the list.
-    """
-    if not page.has_more or page.next_offset == bound:
-        return 0
-    return -(-rows_after(page, bound) // max(1, page.received)) or 1
-
-
-def rows_after(page: Page[T], bound: int | None = None) -> int:
-    """Return how many rows follow a page, as far as it tells."""
-    if page.total is None:
-        return 0
-    end = page.total if bound is None else min(page.total, bound)
-    return max(0, end - page.next_offset)
-
-
 async def look(
     source: Source[T], id: str, plan: Plan[T], left: Sequence[Part[T]], *, rows_before: int
 ) -> Size:
@@ -64,10 +44,10 @@ async def look(
         rows_before: Rows that were handed out already.
     """
     if len(plan.parts) == 1:
-        pages = [batch.page for part in left if (batch := await part.look()) is not None]
+        found = [(part, batch.page) for part in left if (batch := await part.look()) is not None]
         return Size(
-            requests=sum(requests_after(page) for page in pages),
-            rows=sum(len(page) + rows_after(page) for page in pages),
+            requests=sum(part.requests_after(page) for part, page in found),
+            rows=sum(len(page) + rows_after(page) for _, page in found),
         )
     if plan.total is None:
         plan = await _measured(source, id, plan)

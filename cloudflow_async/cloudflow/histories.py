@@ -19,9 +19,8 @@ from cloudflow_async._core.errors import CheckpointError
 from cloudflow_async._core.instants import format_instant, parse_instant
 from cloudflow_async._core.messages import UNSET, Json, Unset
 from cloudflow_async._core.page import Page
-from cloudflow_async._core.paging import Pages
+from cloudflow_async._core.paging import Pages, rows_after
 from cloudflow_async._core.parts import Part, Plan, Source, Start
-from cloudflow_async._core.survey import requests_after, rows_after
 
 from .slicing import AUTO, Bounds, Slices, are_few, check_count, cut, read_slices
 
@@ -72,7 +71,7 @@ class Histories(Source[E]):
         open_window: Opens a list.
         now: Returns what the server's clock shows, in Unix seconds.
         filters: What is asked for beside the rest, as it stands in a checkpoint.
-        page_size: Rows a request.
+        page_size: New rows that a request brings.
         start_date: Only those started then or later.
         end_date: Only those started then or earlier; `UNSET`: the start of the run; None: no end.
         slices: Length of the slices into which each history is cut; None: it is not.
@@ -167,7 +166,7 @@ class Histories(Source[E]):
         whole = self.whole(id)
         batch = await whole.look()
         page = Page(items=()) if batch is None else batch.page
-        total, pages = len(page) + rows_after(page), 1 + requests_after(page)
+        total, pages = len(page) + rows_after(page), 1 + whole.requests_after(page)
         if pages == 1 or not page.items or (self._length == AUTO and are_few(pages)):
             return Plan([whole], total=total, memo=_UNCUT)
         await whole.aclose()

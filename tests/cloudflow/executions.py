@@ -93,7 +93,7 @@ class History:
                 raise self.errors.pop(0)
             return page
 
-        return Pages(fetch, start=start, max_items=max_items, prefetch=0)
+        return Pages(fetch, start=start, max_items=max_items, prefetch=0, on_drift="ignore")
 
     def _chosen(
         self, status: str | None, start_date: datetime | None, end_date: datetime | None

@@ -17,7 +17,7 @@ from typing import Any
 import attrs
 
 from cloudflow_async._core.errors import DriftError, PaginationError
-from cloudflow_async._core.page import MOST_IDS, Bookmark, Page
+from cloudflow_async._core.page import LARGEST_PAGE, MOST_IDS, Bookmark, Page
 from cloudflow_async._core.paging import Pages
 
 _SIZES = (1, 2, 3, 7, 10, 25, 50, 98, 99, 100, 100)
@@ -37,10 +37,10 @@ class ChangingList:
     Args:
         chance: Decides everything.
         largest: Rows in an answer at most, whatever is asked for.
-        one_way: Whether rows only come, or only go.
+        is_closed: Whether rows only go.
     """
 
-    def __init__(self, chance: random.Random, *, largest: int, one_way: bool) -> None:
+    def __init__(self, chance: random.Random, *, largest: int, is_closed: bool) -> None:
         self.requests = 0
         self.first: list[str] | None = None
         self.start = 0
@@ -51,7 +51,8 @@ class ChangingList:
         self.has_changed = False
         self._restless = chance.choice([0.0, 0.05, 0.2, 0.5])
         self._most = chance.choice([1, 1, 3, 10, 40])
-        self._kinds = [chance.choice("+-")] if one_way else ["+", "-"]
+        self._is_even = not is_closed and chance.random() < 0.4
+        self._kinds = ["-"] if is_closed else chance.choice(["+-", "+-", "+", "-"])
         self._place = chance.choice(["head", "tail", "any", "near"])
         self._made = 0
         self.most_new = 600
@@ -83,8 +84,9 @@ class ChangingList:
             self.changes_left -= 1
             self.has_changed = True
             for _ in range(self.chance.randint(1, 3)):
-                kind = self.chance.choice(self._kinds)
-                (self._insert if kind == "+" else self._delete)(self.chance.randint(1, self._most))
+                count = self.chance.randint(1, self._most)
+                for kind in "-+" if self._is_even else self.chance.choice(self._kinds):
+                    (self._insert if kind == "+" else self._delete)(count)
 
     async def _wait(self) -> None:
         for _ in range(self.chance.choice([0, 0, 1, 2, 5])):
@@ -144,9 +146,8 @@ async def run(seed: int) -> Run:
     chance = random.Random(seed)
     page_size = chance.choice([*_SIZES, chance.randint(1, 100)])
     largest = chance.choice([1000] * 9 + [chance.randint(20, 100)])
-    # Without room for an overlap, rows that come and go in equal number cannot be seen.
-    one_way = page_size == 100 or largest <= page_size
-    source = ChangingList(chance, largest=largest, one_way=one_way)
+    is_closed = chance.random() < 0.3
+    source = ChangingList(chance, largest=largest, is_closed=is_closed)
     start = chance.choice([0, 0, 0, chance.randint(0, len(source.rows))])
     most = chance.choice([None, None, None, chance.randint(0, 400)])
     way = chance.choice(["rows", "rows", "pages", "batches", "collect"])
@@ -154,6 +155,7 @@ async def run(seed: int) -> Run:
         "page_size": page_size,
         "prefetch": chance.randint(0, 8),
         "on_drift": chance.choice(["dedupe"] * 6 + ["restart", "raise"]),
+        "is_closed": is_closed,
     }
     anew = options["on_drift"] == "restart"
     source.start, source.begins_anew = start, anew
@@ -245,11 +247,19 @@ def _judge(done: Run, source: ChangingList, pages: Pages[Row]) -> None:
     is_full = source.largest != done.options["page_size"]
     if is_full and not source.has_changed and done.options["way"] != "bookmarks":
         read = len(done.rows) if most is not None else len(first) - done.options["start"]
-        needed = max(-(-read // min(done.options["page_size"], source.largest)), most != 0)
+        needed = max(_requests(done.options, read, source.largest), most != 0)
         done.faults += ["requests in vain"] * (source.requests != needed)
         done.faults += ["reread"] * bool(done.reread)
     if most is not None and len(done.rows) > most:
         done.faults.append("more rows than asked for")
+
+
+def _requests(options: dict[str, Any], rows: int, largest: int) -> int:
+    """Return how many requests so many rows cost in a list that does not change."""
+    size = min(options["page_size"], largest)
+    if options["is_closed"] or min(options["page_size"] + 1, largest, LARGEST_PAGE) > size:
+        return -(-rows // size)
+    return min(rows, 1) + -(-max(rows - size, 0) // (size - 1))
 
 
 async def _run_all(seeds: range) -> int:

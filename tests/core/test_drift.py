@@ -101,23 +101,27 @@ def test_each_page_overlaps_the_one_before() -> None:
     ],
 )
 def test_the_largest_pages_overlap_where_there_is_room(count: int, offsets: list[int]) -> None:
-    """What the last page has room for is spent on the first boundaries; no request more is made."""
-    reading = Reading(the_rows(count), page_size=100)
+    """In a closed list the room of the last page is spent on the first boundaries, and no more."""
+    reading = Reading(the_rows(count), page_size=100, is_closed=True)
 
     assert the_rows(count) == reading.finish()
     assert offsets == reading.offsets
 
 
 def test_after_a_change_each_page_overlaps() -> None:
-    """Then correctness comes before economy."""
-    reading = Reading(the_rows(600), page_size=100)
+    """Of a closed list too: correctness comes before economy."""
+    reading = Reading(the_rows(600), page_size=100, is_closed=True)
     reading.step()
-    reading.rows[:0] = [-1]
+    reading.step()
+    del reading.rows[0]
     reading.finish()
 
     assert the_rows(600) == reading.got
-    assert [0, 100, 199, 298, 397, 496, 595] == reading.offsets
-    assert 1 == reading.trail.report.duplicates
+    assert [0, 100, 200] == reading.offsets[:3]
+    behind = [ask for ask in reading.asks[3:] if not ask.is_guess]
+    assert [99] * (len(behind) - 1) == [
+        after.offset - before.offset for before, after in itertools.pairwise(behind)
+    ]
 
 
 @pytest.mark.parametrize("page_size", [1, 2, 10, 50, 99, 100])
@@ -172,15 +176,20 @@ def test_as_many_inserted_as_deleted_show_in_the_overlap() -> None:
     assert [*the_rows(50), "a", "b", "c"] == reading.finish()
 
 
-def test_without_an_overlap_a_balanced_change_is_not_seen() -> None:
-    """The documented exception: largest pages, and no room in the last one."""
-    reading = Reading(the_rows(300), page_size=100)
+@pytest.mark.parametrize(
+    ("options", "lost"),
+    [({}, set()), ({"is_closed": True}, {100, 101, 102}), ({"has_ids": False}, {100, 101, 102})],
+    ids=["default", "closed", "ignore"],
+)
+def test_a_balanced_change_is_seen_by_the_overlap(options: Any, lost: set[int]) -> None:
+    """At the largest page size too; without an overlap, the total does not show it."""
+    reading = Reading(the_rows(300), page_size=100, **options)
     reading.step()
     del reading.rows[:3]
     reading.rows += ["a", "b", "c"]
     reading.finish()
 
-    assert {100, 101, 102} == set(the_rows(300)) - set(reading.got)
+    assert lost == set(the_rows(300)[3:]) - set(reading.got) - {0, 1, 2}
 
 
 def test_when_all_that_was_read_is_gone_the_rest_is_at_the_beginning() -> None:
@@ -188,7 +197,7 @@ def test_when_all_that_was_read_is_gone_the_rest_is_at_the_beginning() -> None:
     reading = Reading(the_rows(500), page_size=100)
     reading.step()
     reading.step()
-    del reading.rows[:200]
+    del reading.rows[:199]
 
     assert the_rows(500) == reading.finish()
 

@@ -22,7 +22,7 @@ from cloudflow_async._core.errors import (
     TransportError,
 )
 from cloudflow_async._core.page import Page
-from cloudflow_async._core.paging import Pages
+from cloudflow_async._core.paging import Pages, rows_after
 from tests.faults.rows import FaultyList, read_in_memory
 
 
@@ -74,8 +74,8 @@ class Source:
         )
 
     def pages(self, **options: Any) -> Pages[Row]:
-        """Return the list as the client sees it."""
-        return Pages(self.fetch, **options)
+        """Return the list as the client sees it; a closed one, whose pages are easily counted."""
+        return Pages(self.fetch, **{"is_closed": True, **options})
 
     @property
     def offsets(self) -> list[int]:
@@ -591,7 +591,7 @@ async def test_collecting_waits_for_what_cleans_up() -> None:
             raise
 
     with pytest.raises(ServerError):
-        await Pages(thorough).collect()
+        await Pages(thorough, is_closed=True).collect()
 
     assert set() == others()
 
@@ -885,7 +885,7 @@ async def test_memory_does_not_grow_with_the_list() -> None:
         ("start", None),
         ("prefetch", -1),
         ("prefetch", None),
-        ("on_drift", "ignore"),
+        ("on_drift", "forget"),
     ],
 )
 async def test_arguments_out_of_range_are_refused(name: str, value: object) -> None:
@@ -912,3 +912,85 @@ def test_a_list_can_outlive_its_loop() -> None:
     gc.collect()
 
     assert 0 == source.under_way
+
+
+def first_page(
+    offset: int = 0, *, total: int | None = 250, rows: int = 100, more: bool = True
+) -> Page[int]:
+    """Return a page."""
+    return Page(items=tuple(range(rows)), offset=offset, total=total, has_more=more)
+
+
+@pytest.mark.parametrize(
+    ("page", "bound", "requests", "rows"),
+    [
+        (first_page(), None, 2, 150),
+        (first_page(100), None, 1, 50),
+        (first_page(200, rows=50, more=False), None, 0, 0),
+        (first_page(), 150, 1, 50),
+        (first_page(), 100, 0, 0),
+        (first_page(), 1000, 2, 150),
+        (first_page(total=None), None, 1, 0),
+        (first_page(total=99), None, 1, 0),
+        (first_page(rows=0), None, 250, 250),
+    ],
+    ids=["2", "1", "last", "bound", "bound here", "bound far", "no total", "wrong total", "empty"],
+)
+def test_what_follows_a_page(page: Page[int], bound: int | None, requests: int, rows: int) -> None:
+    """By total and by the rows that a page really has; here, of a closed list."""
+    closed = Pages(never, max_items=bound, is_closed=True)
+
+    assert (requests, rows) == (closed.requests_after(page), rows_after(page, bound))
+
+
+async def never(offset: int, limit: int) -> Page[int]:
+    """Fetch nothing."""
+    raise AssertionError
+
+
+@pytest.mark.parametrize(
+    ("options", "served", "total", "requests"),
+    [
+        ({}, 100, 100, 1),
+        ({}, 100, 101, 2),
+        ({}, 100, 199, 2),
+        ({}, 100, 200, 3),
+        ({}, 100, 1000, 11),
+        ({}, 100, 10_000, 101),
+        ({"is_closed": True}, 100, 200, 2),
+        ({"is_closed": True}, 100, 1000, 10),
+        ({"on_drift": "ignore"}, 100, 1000, 10),
+        ({"on_drift": "raise"}, 100, 1000, 11),
+        ({"page_size": 99}, 100, 990, 10),
+        ({"page_size": 50}, 100, 1000, 20),
+        ({"page_size": 50}, 20, 200, 11),
+        ({"page_size": 1}, 100, 5, 5),
+    ],
+)
+@pytest.mark.parametrize("read", ["rows", "collect"])
+async def test_requests_for_rows(
+    options: dict[str, Any], served: int, total: int, requests: int, read: str
+) -> None:
+    """N rows of an open list cost 1 + (N - 100) / 99 requests, of a closed one N / 100."""
+    asked = []
+
+    async def fetch(offset: int, limit: int) -> Page[Numbered]:
+        asked.append((offset, limit))
+        rows = range(total)[offset : offset + min(limit, served)]
+        more = rows.stop < total
+        return Page(items=tuple(map(Numbered, rows)), offset=offset, total=total, has_more=more)
+
+    pages = Pages(fetch, **options)
+    rows = await pages.collect() if read == "collect" else [row async for row in pages]
+
+    assert [*range(total)] == [row.id for row in rows]
+    assert requests == len(asked)
+    first = await pages
+    assert requests == 1 + pages.requests_after(first)
+
+
+@attrs.frozen
+class Numbered:
+    """A row."""
+
+    id: int

@@ -5,35 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cloudflow_async._core.errors import InvalidArgumentError
-from cloudflow_async._core.page import Page
-from cloudflow_async._core.survey import Size, requests_after, rows_after, survey
-
-
-def page(
-    offset: int = 0, *, total: int | None = 250, rows: int = 100, more: bool = True
-) -> Page[int]:
-    """Return a page."""
-    return Page(items=tuple(range(rows)), offset=offset, total=total, has_more=more)
-
-
-@pytest.mark.parametrize(
-    ("one", "bound", "requests", "rows"),
-    [
-        (page(), None, 2, 150),
-        (page(100), None, 1, 50),
-        (page(200, rows=50, more=False), None, 0, 0),
-        (page(), 150, 1, 50),
-        (page(), 100, 0, 0),
-        (page(), 1000, 2, 150),
-        (page(total=None), None, 1, 0),
-        (page(total=99), None, 1, 0),
-        (page(rows=0), None, 250, 250),
-    ],
-    ids=["2", "1", "last", "bound", "bound here", "bound far", "no total", "wrong total", "empty"],
-)
-def test_what_follows_a_page(one: Page[int], bound: int | None, requests: int, rows: int) -> None:
-    """By total and by the rows that a page really has."""
-    assert (requests, rows) == (requests_after(one, bound), rows_after(one, bound))
+from cloudflow_async._core.survey import Size, survey
 
 
 async def look(name: str) -> Size:
