@@ -17,11 +17,14 @@ from .inputs import STANDARD_STREAM, ExportOptions, Format
 from .line_file import cannot_write
 from .output import Output
 from .parquet import SPOOL, ParquetStore, Turning
+from .record import Record
 from .rows import SHAPES, Shape
 from .stores import Store, open_file, open_stream
 
 _CHECKPOINT: Final = ".checkpoint"
-_IN_FOLDER: Final = f"export{_CHECKPOINT}"
+_RECORD: Final = ".complete"
+_LOCK: Final = ".lock"
+_IN_FOLDER: Final = "export"
 
 
 @attrs.frozen(kw_only=True)
@@ -36,6 +39,12 @@ class Destination:
 
     unfinished: bool = False
     """Whether there is such a file, of an export that has not come to its end."""
+
+    record: Record | None = None
+    """What says that the export is complete; None: nothing is kept that could."""
+
+    finished: bool = False
+    """Whether the record is there, and the export is asked for again by ``--resume``."""
 
 
 def open_destination(out: str | None, options: ExportOptions) -> Destination:
@@ -102,23 +111,36 @@ class _Asked:
         yield from (Path(f"executions-{number}.{self.form}") for number in itertools.count(2))
 
     def _begun(self) -> Path | None:
-        """Return the first of the names with an unfinished export, up to one that is unused."""
-        for path in self._names():
-            if _checkpoint_of(path).exists():
-                return path
-            if not path.exists():
-                return None
-        raise AssertionError
+        """Return the first of the names with an unfinished export, or else with a complete one.
+
+        Names are looked at up to one that is unused.
+        """
+        names = list(itertools.takewhile(_is_used, self._names()))
+        for suffix in (_CHECKPOINT, _RECORD):
+            for path in names:
+                if _with_suffix(path, suffix).exists():
+                    return path
+        return None
 
     def _file(self, path: Path) -> Destination:
         checkpoint = _checkpoint_of(path)
+        spools = [_with_suffix(path, SPOOL)]
+        record = Record(
+            _with_suffix(path, _RECORD),
+            path,
+            suffix=f".{self.form}",
+            left=[checkpoint, _with_suffix(checkpoint, _LOCK), *spools],
+        )
         unfinished = self._look_for(checkpoint, path)
+        if self._is_finished(record):
+            return _finished(record)
         # What was killed before its first row left an empty file.
         again = unfinished or self.overwrite or (self.resume and _is_empty(path))
         return Destination(
             output=Output(self._open_file(path, exclusive=not again)),
             checkpoint=checkpoint,
             unfinished=unfinished,
+            record=record,
         )
 
     def _open_file(self, path: Path, *, exclusive: bool) -> Store:
@@ -135,8 +157,17 @@ class _Asked:
             raise CommandError(
                 f"{path} is a folder, but TechFlow's history is one list: name a file."
             )
-        checkpoint = path / _IN_FOLDER
+        checkpoint = path / (_IN_FOLDER + _CHECKPOINT)
+        spools = sorted(path.glob(f"*{SPOOL}"))
+        record = Record(
+            path / (_IN_FOLDER + _RECORD),
+            path,
+            suffix=f".{self.form}",
+            left=[checkpoint, _with_suffix(checkpoint, _LOCK), *spools],
+        )
         unfinished = self._look_for(checkpoint, path)
+        if self._is_finished(record):
+            return _finished(record)
         turn = Turning(self.shape).turn if self.form == "parquet" else None
         folder = open_folder(
             path,
@@ -149,6 +180,7 @@ class _Asked:
             output=Output(folder if turn is None else ParquetStore(folder, path, turn)),
             checkpoint=checkpoint,
             unfinished=unfinished,
+            record=record,
         )
 
     def _device(self, path: Path) -> Destination:
@@ -164,6 +196,9 @@ class _Asked:
             raise CommandError(f"Parquet needs a file or a folder; {name} is neither.")
         return Destination(output=Output(open_store()))
 
+    def _is_finished(self, record: Record) -> bool:
+        return self.resume and record.path.exists() and record.output.exists()
+
     def _look_for(self, checkpoint: Path, path: Path) -> bool:
         if not checkpoint.exists():
             return False
@@ -173,6 +208,16 @@ class _Asked:
                 "anew."
             )
         return True
+
+
+def _finished(record: Record) -> Destination:
+    """Return a destination to which nothing will be written."""
+    nothing = open_file(Path(os.devnull), header=b"", exclusive=False)
+    return Destination(output=Output(nothing), record=record, finished=True)
+
+
+def _is_used(path: Path) -> bool:
+    return path.exists() or _checkpoint_of(path).exists()
 
 
 def _is_folder(out: str) -> bool:

@@ -85,7 +85,8 @@ def export(  # noqa: PLR0913 - each is an option of its own
         overwrite: Replace what exists.
         resume: Go on with an export that was interrupted, whatever ended it; each execution is
             written once all the same. Where none was interrupted, it begins, so that the same
-            command can be repeated until it succeeds. It needs the same options as before.
+            command can be repeated until it succeeds. It needs the same options as before. When all
+            is written, FILE.complete stays beside FILE: the same command then finds nothing to do.
         status: Only executions with this status.
         since: Only executions that started so long ago at most: 30m, 12h, 7d or 2w.
         start_date: Only executions that started then or later: 2026-01-20 (midnight UTC) or

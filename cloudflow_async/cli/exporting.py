@@ -28,7 +28,7 @@ from .inputs import Api, ExportOptions
 from .opening import OPEN, Opened
 from .output import Output
 from .progress import Display
-from .resuming import Resuming
+from .resuming import ExportComplete, Resuming
 from .rows import SHAPES, WriteRow
 from .running import run
 from .summary import GO_ON, stopped, summary
@@ -62,6 +62,9 @@ def run_export(
     try:
         with output:
             status = run(partial(export_rows, options, destination, display, tally))
+    except ExportComplete as complete:
+        say(f"The export in {complete} is complete: nothing was left to be read.")
+        return 0
     except CloudFlowError as error:
         text = _why(error, options) + _kept(tally, output, can_resume=can_resume)
         raise CommandError(text, status=exit_status(error)) from error

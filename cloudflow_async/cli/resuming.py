@@ -18,11 +18,13 @@ from typing import Final, Self, cast
 from cloudflow_async._core.checkpoint import Checkpoint
 from cloudflow_async._core.instants import format_instant, parse_instant
 from cloudflow_async._core.messages import Json
+from cloudflow_async._core.threads import finish
 from cloudflow_async._core.wire import printable
 
 from .console import CommandError, plural, say
 from .destination import Destination
 from .inputs import ExportOptions
+from .record import Record
 from .tally import Tally
 from .timeline import Timeline
 
@@ -30,6 +32,10 @@ _EVERY: Final = 1.0
 """Seconds between two saves: how much is read again after a crash."""
 
 _PIPELINES: Final = "the pipelines"
+
+
+class ExportComplete(Exception):  # noqa: N818 - no error: there is nothing left to do
+    """The output has all that is asked for; its name is the argument."""
 
 
 class Resuming:
@@ -45,6 +51,8 @@ class Resuming:
         self._options = options
         self._tally = tally
         self._unfinished = destination.unfinished
+        self._record = destination.record
+        self._finished = destination.finished
         self._keeps = destination.checkpoint is not None and options.can_resume
         self._checkpoint: Checkpoint | None = None
         if destination.checkpoint is not None and (self._keeps or self._unfinished):
@@ -91,10 +99,13 @@ class Resuming:
         """Make the output what it has to be before the first row.
 
         Raises:
+            ExportComplete: It has all that is asked for already.
             CommandError: The unfinished export is another one, or its output was changed.
             CheckpointError: The checkpoint cannot be removed.
         """
         self._asked = _asked(self._options, ids, base_url)
+        if self._record is not None:
+            await finish(self._check_record, self._record)
         await self._output.prepare(ids, again=self._unfinished)
         if self._options.resume and self._unfinished:
             await self._go_on()
@@ -129,9 +140,23 @@ class Resuming:
         Raises:
             CheckpointError: The checkpoint cannot be removed.
         """
+        if self._record is not None and self._options.resume:
+            await finish(self._record.write, self._asked)
         if self._checkpoint is not None:
             await self._checkpoint.finish()
         await self._output.forget()
+
+    def _check_record(self, record: Record) -> None:
+        if not self._finished:
+            record.remove()
+            return
+        if differ := "; ".join(_differences(record.read(), self._asked)):
+            raise CommandError(
+                f"the complete export in {record.output} is another one: {differ}. Choose another "
+                "--out, or say --overwrite."
+            )
+        record.clean_up()
+        raise ExportComplete(str(record.output))
 
     async def _go_on(self) -> None:
         assert self._checkpoint is not None

@@ -17,18 +17,18 @@ PERIODS = {"1h": _HOUR, "24h": _DAY, "7d": 7 * _DAY, "30d": 30 * _DAY}
 _BUCKETS = {"1h": 300, "24h": _HOUR, "7d": _DAY, "30d": _DAY}
 """Seconds between two points of the time series; the document shows days for `7d`."""
 
-_Metric = Callable[[Sequence[Run], int], float]
+_Metric = Callable[[Sequence[Run], int], float | None]
 
 
 def _execution_count(runs: Sequence[Run], _seconds: int) -> int:
     return len(runs)
 
 
-def _success_rate(runs: Sequence[Run], _seconds: int) -> float:
+def _success_rate(runs: Sequence[Run], _seconds: int) -> float | None:
     return success_rate(runs)
 
 
-def _avg_duration(runs: Sequence[Run], _seconds: int) -> int:
+def _avg_duration(runs: Sequence[Run], _seconds: int) -> int | None:
     return average_duration(runs)
 
 

@@ -89,7 +89,7 @@ class CloudFlowApi(Api):
         """Return who sent these headers."""
         return self._authenticator.identify(headers, now)
 
-    def budget(self, user: Hashable | None, peer: str | None) -> Budget:
+    def budget(self, user: Hashable | None, peer: str | None) -> Budget | None:
         """Return the budget of a user, or of all strangers at an address."""
         return self._limiter.budget(user=user, peer=peer)
 

@@ -58,10 +58,12 @@ class App:
         techflow_limiter: Those of TechFlow's keys.
         targets: Where webhooks may be delivered.
         retry_after_header: Whether a 429 carries `Retry-After`.
+        require_pkce: Whether a login without PKCE is refused.
+        max_recorded: Requests, and ended deliveries, that are kept.
         allow_remote: Whether other addresses than loopback ones are served.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is an option of the emulator
         self,
         emulator: Emulator,
         *,
@@ -71,6 +73,8 @@ class App:
         techflow_limiter: RateLimiter,
         targets: Targets,
         retry_after_header: bool,
+        require_pkce: bool,
+        max_recorded: int,
         allow_remote: bool,
     ) -> None:
         self.keys: KeyRing = KeyRing(seed)
@@ -78,13 +82,15 @@ class App:
         self.jwts: JwtVerifier = JwtVerifier()
         self.clients: ClientBook = ClientBook(seed)
         self.oauth: AuthorizationServer = AuthorizationServer(
-            clock, seed, self.tokens, self.clients
+            clock, seed, self.tokens, self.clients, require_pkce=require_pkce
         )
         self.state: State = State(clock, seed)
         self.faults: FaultPlan = FaultPlan(seed)
-        self.ledger: Ledger = Ledger()
+        self.ledger: Ledger = Ledger(max_recorded)
         self.agenda: Agenda = Agenda(clock)
-        self.dispatcher: Dispatcher = Dispatcher(clock, seed, self.agenda, targets)
+        self.dispatcher: Dispatcher = Dispatcher(
+            clock, seed, self.agenda, targets, size=max_recorded
+        )
         self.runs: Runs = Runs(clock, self.agenda, self.dispatcher.publish)
         self._inspection: Inspection = Inspection(self.ledger, self.dispatcher)
         self.port: int = 0

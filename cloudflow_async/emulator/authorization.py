@@ -13,6 +13,7 @@ from .identities import SCOPES
 from .oauth_errors import AuthorizationError, UnsafeRequestError
 from .parameters import Parameters
 
+_PKCE = ("code_challenge", "code_challenge_method")
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 """What S256 makes of any verifier: 32 bytes (RFC 7636, section 4.2)."""
 
@@ -52,9 +53,11 @@ class AuthorizationRequest:
 
 
 def read_authorization(
-    parameters: Parameters, clients: ClientBook, *, issuer: str
+    parameters: Parameters, clients: ClientBook, *, issuer: str, require_pkce: bool = True
 ) -> AuthorizationRequest:
     """Return what is asked for, if nothing about it is doubtful.
+
+    Without `require_pkce`, a request as in the API document, whose sample shows no PKCE, is taken.
 
     A request without scopes asks for all that the client may have, except full administration.
 
@@ -67,6 +70,8 @@ def read_authorization(
     scope = parameters.get("scope")
     asked = _default_scopes(client) if scope is None else scope.split(" ")
     mistakes = (*_mistakes(parameters), *_scope_mistakes(asked, client))
+    if require_pkce or any(map(parameters.get, _PKCE)):
+        mistakes = (*mistakes, *_pkce_mistakes(parameters))
     for wrong, error, description in mistakes:
         if wrong:
             url = way_back.url(error=error, error_description=description)
@@ -111,6 +116,10 @@ def _mistakes(parameters: Parameters) -> Iterable[tuple[bool, str, str]]:
     kind = get("response_type")
     yield kind is None, invalid, "response_type is missing"
     yield kind != "code", "unsupported_response_type", "response_type must be code"
+
+
+def _pkce_mistakes(parameters: Parameters) -> Iterable[tuple[bool, str, str]]:
+    invalid, get = "invalid_request", parameters.get
     challenge = get("code_challenge")
     yield challenge is None, invalid, "code_challenge is missing: PKCE is required"
     yield get("code_challenge_method") != "S256", invalid, "code_challenge_method must be S256"

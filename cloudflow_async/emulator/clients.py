@@ -92,6 +92,7 @@ class ClientBook:
         name: str = "Demo app",
         redirect_uris: Iterable[str] = ("http://127.0.0.1/callback",),
         confidential: bool = False,
+        client_secret: str | None = None,
         scopes: Iterable[str] = SCOPES,
         refresh: bool = True,
     ) -> OAuthClient:
@@ -103,16 +104,22 @@ class ClientBook:
             redirect_uris: Where answers may go: https, a private scheme with a dot in its name,
                 or http on 127.0.0.1, [::1] or localhost, where any port is accepted.
             confidential: Whether it gets a secret, without which it is not served then.
+            client_secret: The secret of a confidential client; None: made up.
             scopes: The most that it may ask for.
             refresh: Whether it gets refresh tokens.
 
         Raises:
-            ValueError: A client id that exists or has odd characters, a redirect URI that is
-                none of the above, no redirect URI, or a scope that the API document does not name.
+            ValueError: A client id that exists or has odd characters, an empty secret, a redirect
+                URI that is none of the above, no redirect URI, or a scope that the API document
+                does not name.
         """
+        if client_secret == "":
+            raise ValueError("client_secret must not be empty")
+        free_id = self._free_id(client_id)
+        made_up = "cfcs_" + letters(self._random, 40) if confidential else None
         client = OAuthClient(
-            client_id=self._free_id(client_id),
-            client_secret="cfcs_" + letters(self._random, 40) if confidential else None,
+            client_id=free_id,
+            client_secret=made_up if client_secret is None else client_secret,
             name=name,
             redirect_uris=_checked(redirect_uris),
             scopes=known_scopes(scopes),

@@ -50,13 +50,20 @@ class Dispatcher:
     """
 
     def __init__(
-        self, clock: Callable[[], float], seed: int, agenda: Agenda, targets: Targets
+        self,
+        clock: Callable[[], float],
+        seed: int,
+        agenda: Agenda,
+        targets: Targets,
+        *,
+        size: int,
     ) -> None:
         self.faults: DeliveryFaultPlan = DeliveryFaultPlan()
         self._clock = clock
         self._seed = seed
         self._agenda = agenda
         self._targets = targets
+        self._size = size
         self._queue: deque[Delivery] = deque()
         self._tasks: set[asyncio.Task[Outcome]] = set()
         self._deliveries: dict[str, Delivery] = {}
@@ -177,8 +184,18 @@ class Dispatcher:
             answers_to_lose=fault.lose_answers if fault else 0,
         )
         self._deliveries[delivery.id] = delivery
+        self._drop_oldest()
         self._plan(delivery, can_wait=False)
         return delivery.id
+
+    def _drop_oldest(self) -> None:
+        """Forget the deliveries that have ended, the oldest first, when there are too many."""
+        if len(self._deliveries) <= self._size:
+            return
+        for delivery in self._deliveries.values():
+            if delivery.state != "pending":
+                del self._deliveries[delivery.id]
+                return
 
     def _plan(self, delivery: Delivery, *, can_wait: bool) -> None:
         at = self._clock() + SCHEDULE[delivery.rounds]

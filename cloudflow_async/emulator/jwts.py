@@ -102,9 +102,9 @@ class JwtVerifier:
         keys = self._issuers.get(issuer) if isinstance(issuer, str) else None
         if keys is None:
             raise JwtRefused("the claim 'iss' is not an issuer of which a key is registered")
-        if token.key_id is None:
-            return keys
         named = [key for key in keys if key.key_id == token.key_id]
+        if not named and token.key_id is None:
+            raise JwtRefused("the header has no 'kid', and each key of the issuer has an id")
         if not named:
             raise JwtRefused("the issuer has no key of that id")
         return named

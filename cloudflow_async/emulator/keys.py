@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Iterable
 
 import attrs
 
 from .chance import letters, seeded
 from .identities import DEFAULT_ACCOUNT, Identity, known_scopes
+
+_TEXT = re.compile(r"[\x21-\x7e]{1,256}")
 
 
 @attrs.frozen
@@ -34,12 +37,17 @@ class KeyRing:
         self._owner = owner
         self._keys: list[ApiKey] = []
 
-    def issue(self, scopes: Iterable[str], *, account: str = DEFAULT_ACCOUNT) -> ApiKey:
-        """Return a new key.
+    def issue(
+        self, scopes: Iterable[str], *, account: str = DEFAULT_ACCOUNT, text: str | None = None
+    ) -> ApiKey:
+        """Return a new key; one that is made up, unless a text is given.
 
         Raises:
-            ValueError: A scope that the API document does not name.
+            ValueError: A scope that the API document does not name, or a text that no header
+                can carry.
         """
+        if text is not None and not _TEXT.fullmatch(str(text)):
+            raise ValueError("api_key must be a str of 1 to 256 visible ASCII characters")
         number = len(self._keys) + 1
         identity = Identity(
             name=f"{self._owner} {number}",
@@ -48,7 +56,8 @@ class KeyRing:
             budget=("key", number),
             bearer=False,
         )
-        key = ApiKey(self._prefix + letters(self._random, 20), identity)
+        made_up = self._prefix + letters(self._random, 20)
+        key = ApiKey(made_up if text is None else text, identity)
         self._keys.append(key)
         return key
 

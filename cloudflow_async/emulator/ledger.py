@@ -1,4 +1,4 @@
-"""Everything that arrived, in the order in which it arrived."""
+"""The requests that arrived last, in the order in which they arrived."""
 
 from __future__ import annotations
 
@@ -61,9 +61,14 @@ class RecordedRequest:
 
 
 class Ledger:
-    """The list of recorded requests; an entry is replaced as more becomes known about it."""
+    """The list of recorded requests; an entry is replaced as more becomes known about it.
 
-    def __init__(self) -> None:
+    Args:
+        size: Entries that are kept at most; the oldest is dropped for a new one.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
         self._entries: dict[int, RecordedRequest] = {}
         self._next = 0
 
@@ -71,6 +76,8 @@ class Ledger:
         """Append an entry and return the number to change it by."""
         self._next += 1
         self._entries[self._next] = entry
+        if len(self._entries) > self._size:
+            del self._entries[next(iter(self._entries))]
         return self._next
 
     def knows(self, number: int) -> bool:
@@ -78,7 +85,7 @@ class Ledger:
         return number in self._entries
 
     def note(self, number: int, **changes: Any) -> None:
-        """Change an entry; one that has been cleared away meanwhile stays away."""
+        """Change an entry; one that was dropped meanwhile stays away."""
         if number in self._entries:
             self._entries[number] = attrs.evolve(self._entries[number], **changes)
 

@@ -17,7 +17,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Hashable
-from typing import Literal
+from math import inf
+from typing import Any, Literal, TypeAlias
 
 import attrs
 
@@ -27,20 +28,34 @@ LimitsMode = Literal["bucket", "fixed", "sliding", "windows"]
 _NS = 1_000_000_000
 
 
+def _whole(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"{attribute.name} must be a whole number of at least 1, not {value!r}")
+
+
+def _seconds(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < inf:
+        raise ValueError(f"{attribute.name} must be more than 0 seconds, not {value!r}")
+
+
 @attrs.frozen(kw_only=True)
 class EmulatorLimits:
-    """How many requests one identity may send."""
+    """How many requests one identity may send.
 
-    requests: int = attrs.field(default=100, validator=attrs.validators.ge(1))
+    Raises:
+        ValueError: A field is of another kind, or out of range.
+    """
+
+    requests: int = attrs.field(default=100, validator=_whole)
     """Requests in `per` seconds; also the value of `X-RateLimit-Limit` in every mode."""
 
-    per: float = attrs.field(default=60.0, validator=attrs.validators.gt(0))
+    per: float = attrs.field(default=60.0, validator=_seconds)
     """Seconds in which `requests` are allowed."""
 
-    burst: int = attrs.field(default=150, validator=attrs.validators.ge(1))
+    burst: int = attrs.field(default=150, validator=_whole)
     """Size of the bucket (`bucket`), or requests in `burst_window` seconds (`windows`)."""
 
-    burst_window: float = attrs.field(default=10.0, validator=attrs.validators.gt(0))
+    burst_window: float = attrs.field(default=10.0, validator=_seconds)
     """Seconds in which `burst` are allowed; only `windows` looks at it."""
 
     windows_begin: Literal["clock", "first_request"] = attrs.field(
@@ -254,6 +269,28 @@ class Budget:
         )
 
 
+Limits: TypeAlias = "EmulatorLimits | Literal['off']"
+"""A budget, or ``"off"``: nothing is counted, and no answer has rate-limit headers."""
+
+
+def check_limits(name: str, value: object, documented: EmulatorLimits) -> Limits:
+    """Return an argument that is a budget or ``"off"``; the documented one for None.
+
+    Raises:
+        ValueError: It is neither.
+    """
+    if value is None:
+        return documented
+    if isinstance(value, EmulatorLimits):
+        return value
+    if value == "off":
+        return "off"
+    raise ValueError(
+        f"{name} must be EmulatorLimits(requests=..., per=...), 'off' or None, "
+        f"not {type(value).__name__}"
+    )
+
+
 class RateLimiter:
     """The budgets of all identities: one for each user, one for each anonymous address."""
 
@@ -261,22 +298,27 @@ class RateLimiter:
         self,
         mode: LimitsMode,
         *,
-        authenticated: EmulatorLimits,
-        anonymous: EmulatorLimits | None = None,
+        authenticated: Limits,
+        anonymous: Limits | None = None,
     ) -> None:
         """Refuse a mode that is not one of the four with a ValueError."""
-        if mode not in _METERS:
+        if mode not in list(_METERS):
             raise ValueError(f"limits_mode must be one of {', '.join(_METERS)}, not {mode!r}")
         self._mode: LimitsMode = mode
         self._authenticated = authenticated
         self._anonymous = anonymous or EmulatorLimits.unauthenticated()
         self._budgets: dict[Hashable, Budget] = {}
 
-    def budget(self, *, user: Hashable | None, peer: str | None) -> Budget:
-        """Return the budget of an authenticated user, or without one of the peer's address."""
+    def budget(self, *, user: Hashable | None, peer: str | None) -> Budget | None:
+        """Return the budget of an authenticated user, or without one of the peer's address.
+
+        None: there is no limit.
+        """
+        limits = self._authenticated if user is not None else self._anonymous
+        if limits == "off":
+            return None
         identity = ("user", user) if user is not None else ("peer", peer)
         if identity not in self._budgets:
-            limits = self._authenticated if user is not None else self._anonymous
             self._budgets[identity] = Budget(limits, self._mode)
         return self._budgets[identity]
 

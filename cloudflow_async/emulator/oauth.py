@@ -62,12 +62,19 @@ class AuthorizationServer:
     """Answers what goes to `/oauth/` and `/.well-known/`."""
 
     def __init__(
-        self, clock: Callable[[], float], seed: int, tokens: TokenBook, clients: ClientBook
+        self,
+        clock: Callable[[], float],
+        seed: int,
+        tokens: TokenBook,
+        clients: ClientBook,
+        *,
+        require_pkce: bool,
     ) -> None:
         self._clock = clock
         self._random = seeded(seed, "transactions")
         self._tokens = tokens
         self._clients = clients
+        self._require_pkce = require_pkce
         self._transactions: Shelf[_Transaction] = Shelf()
         self._endpoints: dict[str, dict[str, Callable[[OAuthCall], Reply]]] = {
             AUTHORIZE_PATH: {"GET": self._ask, "POST": self._decide},
@@ -114,17 +121,20 @@ class AuthorizationServer:
             raise ValueError(f"{address!r} does not end in {AUTHORIZE_PATH}")
         parameters = Parameters(parse_qsl(query, keep_blank_values=True))
         try:
-            return read_authorization(parameters, self._clients, issuer=issuer)
+            return self._read_parameters(parameters, issuer)
         except (UnsafeRequestError, AuthorizationError) as error:
             reason = str(error)
         raise ValueError(reason)
 
+    def _read_parameters(self, parameters: Parameters, issuer: str) -> AuthorizationRequest:
+        return read_authorization(
+            parameters, self._clients, issuer=issuer, require_pkce=self._require_pkce
+        )
+
     def _ask(self, call: OAuthCall) -> Reply:
         """Show the consent page."""
         try:
-            request = read_authorization(
-                Parameters(call.query.items()), self._clients, issuer=call.base
-            )
+            request = self._read_parameters(Parameters(call.query.items()), call.base)
         except UnsafeRequestError as error:
             return consent.refusal(str(error))
         except AuthorizationError as error:

@@ -15,7 +15,8 @@ ALWAYS = (float("-inf"), float("inf"))
 
 _DEFAULT_LIMIT = 20
 _MAX_LIMIT = 100
-_INTEGER = re.compile(r"[+-]?\d{1,18}", flags=re.ASCII)
+_INTEGER = re.compile(r"[+-]?0*\d{1,19}", flags=re.ASCII)
+_MAX_OFFSET = 2**63 - 1
 
 
 @attrs.frozen
@@ -28,13 +29,11 @@ class PageWanted:
 
 def read_page(query: Mapping[str, str]) -> PageWanted:
     """Return `limit` (1 to 100, default 20) and `offset` (0 or more, default 0)."""
-    limit = _integer(query.get("limit"), _DEFAULT_LIMIT)
-    if limit is None or not 1 <= limit <= _MAX_LIMIT:
-        raise invalid("limit", "The 'limit' parameter must be between 1 and 100")
-    offset = _integer(query.get("offset"), 0)
-    if offset is None or offset < 0:
-        raise invalid("offset", "The 'offset' parameter must be 0 or more")
-    return PageWanted(limit, offset)
+    return PageWanted(
+        # "Error Response Format" has this message.
+        limit=_integer(query, "limit", _DEFAULT_LIMIT, 1, _MAX_LIMIT, due="between"),
+        offset=_integer(query, "offset", 0, 0, _MAX_OFFSET, due="a whole number between"),
+    )
 
 
 def read_choice(query: Mapping[str, str], name: str, choices: Sequence[str]) -> str | None:
@@ -82,8 +81,15 @@ def read_span(query: Mapping[str, str]) -> tuple[float, float]:
     return (ALWAYS[0] if start is None else start, ALWAYS[1] if end is None else end)
 
 
-def _integer(text: str | None, default: int) -> int | None:
-    """Return the number, `default` for None, and None for anything but decimal digits."""
+def _integer(
+    query: Mapping[str, str], name: str, default: int, least: int, most: int, *, due: str
+) -> int:
+    """Return an optional parameter that must be a whole number in decimal digits."""
+    text = query.get(name)
     if text is None:
         return default
-    return int(text) if _INTEGER.fullmatch(text) else None
+    # int() refuses thousands of digits, and a bound has nineteen.
+    value = int(text) if _INTEGER.fullmatch(text) else least - 1
+    if not least <= value <= most:
+        raise invalid(name, f"The '{name}' parameter must be {due} {least} and {most}")
+    return value

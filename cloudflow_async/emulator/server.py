@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeGuard
 
 from aiohttp import web
 
@@ -19,13 +19,14 @@ from .faults import Fault
 from .guards import check_listening_host
 from .identities import DEFAULT_ACCOUNT, SCOPES
 from .ledger import RecordedRequest
-from .limits import EmulatorLimits, LimitsMode, RateLimiter
+from .limits import EmulatorLimits, Limits, LimitsMode, RateLimiter, check_limits
 from .routes import AUTHORIZE_PATH, INSPECTION_PATH, PREFIX, TEMPLATES, TOKEN_PATH
 from .staging import Staging
 from .targets import Reach, Targets
 from .techflow.api import TEMPLATES as TECHFLOW_TEMPLATES
 from .techflow.stage import TechFlowStage
 
+_HIGHEST_PORT = 65535
 _PATIENCE = 0.1
 """Seconds that requests in flight get to end when the emulator stops."""
 
@@ -39,7 +40,9 @@ class Emulator(Staging):
     (then it is a 408) and 75 for the next one.
 
     Args:
-        rate_limits: Budget of each authenticated user; None: the documented one, 100 a minute.
+        rate_limits: Budget of each authenticated user; None: the documented one, 100 a minute;
+            ``"off"``: none is kept, and answers have no rate-limit headers.  The same for the next
+            two.
         anonymous_limits: Budget of all requests without a valid credential from one address; None:
             the documented one, 20 a minute.
         techflow_limits: Budget of each key of the TechFlow API; None: the documented one, 100 a
@@ -47,6 +50,11 @@ class Emulator(Staging):
         limits_mode: How budgets are counted: `bucket`, `fixed`, `sliding` or `windows`.
         retry_after_header: Whether a 429 of the CloudFlow API carries a `Retry-After` header.  The
             document shows `retry_after` in the body only.
+        require_pkce: Whether a login without PKCE is refused.  False takes the authorization and
+            token requests as the document prints them, without challenge and verifier.
+        api_key: The value of `api_key`; None: it follows from the seed.
+        max_recorded: Requests that `requests` keeps, and ended deliveries that `deliveries` keeps;
+            the oldest are dropped.
         clock: Returns Unix seconds; all times of the emulator come from it, the `Date` header
             included.  None: the real time.
         seed: Ids, made-up figures and the chances of faults follow from it.
@@ -58,18 +66,21 @@ class Emulator(Staging):
             as 169.254.169.254; what is refused is recorded as a failed attempt.
 
     Raises:
-        ValueError: An address that other machines could reach without `allow_remote`, or an
-            unknown `limits_mode` or member of `allow_webhooks_to`.
+        ValueError: An address that other machines could reach without `allow_remote`, an unknown
+            `limits_mode` or member of `allow_webhooks_to`, or an argument of another kind.
     """
 
     def __init__(  # noqa: PLR0913 - each is an option of its own, all have a default
         self,
         *,
-        rate_limits: EmulatorLimits | None = None,
-        anonymous_limits: EmulatorLimits | None = None,
-        techflow_limits: EmulatorLimits | None = None,
+        rate_limits: Limits | None = None,
+        anonymous_limits: Limits | None = None,
+        techflow_limits: Limits | None = None,
         limits_mode: LimitsMode = "bucket",
         retry_after_header: bool = False,
+        require_pkce: bool = True,
+        api_key: str | None = None,
+        max_recorded: int = 10_000,
         clock: Callable[[], float] | None = None,
         seed: int = 0,
         host: str = "127.0.0.1",
@@ -78,13 +89,19 @@ class Emulator(Staging):
         allow_webhooks_to: Iterable[Reach] = ("loopback",),
     ) -> None:
         check_listening_host(host, allow_remote=allow_remote)
+        _check_kinds(clock=clock, seed=seed, port=port, max_recorded=max_recorded)
         limiter = RateLimiter(
             limits_mode,
-            authenticated=rate_limits or EmulatorLimits(),
-            anonymous=anonymous_limits or EmulatorLimits.unauthenticated(),
+            authenticated=check_limits("rate_limits", rate_limits, EmulatorLimits()),
+            anonymous=check_limits(
+                "anonymous_limits", anonymous_limits, EmulatorLimits.unauthenticated()
+            ),
         )
         techflow_limiter = RateLimiter(
-            limits_mode, authenticated=techflow_limits or EmulatorLimits.techflow()
+            limits_mode,
+            authenticated=check_limits(
+                "techflow_limits", techflow_limits, EmulatorLimits.techflow()
+            ),
         )
         self._app = App(
             self,
@@ -94,6 +111,8 @@ class Emulator(Staging):
             techflow_limiter=techflow_limiter,
             targets=Targets(allow_webhooks_to),
             retry_after_header=retry_after_header,
+            require_pkce=require_pkce,
+            max_recorded=max_recorded,
             allow_remote=allow_remote,
         )
         super().__init__(self._app.state, self._app.runs, self._app.dispatcher.publish)
@@ -101,7 +120,7 @@ class Emulator(Staging):
         self._wanted_port = port
         self._running: tuple[web.ServerRunner, ConnectionServer] | None = None
         self._changing = asyncio.Lock()
-        self._api_key = self.add_key(*SCOPES)
+        self._api_key = self._app.keys.issue(SCOPES, text=api_key).text
         self._techflow = TechFlowStage(self._app.techflow, lambda: self.issuer)
 
     def __repr__(self) -> str:
@@ -168,7 +187,7 @@ class Emulator(Staging):
 
     @property
     def api_key(self) -> str:
-        """A key that may do everything; it follows from the seed."""
+        """A key that may do everything; it follows from the seed, unless one was given."""
         return self._api_key
 
     def add_key(self, *scopes: str, account: str = DEFAULT_ACCOUNT) -> str:
@@ -265,6 +284,7 @@ class Emulator(Staging):
         name: str = "Demo app",
         redirect_uris: Sequence[str] = ("http://127.0.0.1/callback",),
         confidential: bool = False,
+        client_secret: str | None = None,
         scopes: Sequence[str] = SCOPES,
         refresh: bool = True,
     ) -> OAuthClient:
@@ -275,6 +295,7 @@ class Emulator(Staging):
             name: What the consent page calls it.
             redirect_uris: Where callbacks may go; of a loopback one any port.
             confidential: Whether it gets a secret, which it then has to present.
+            client_secret: The secret of a confidential client; None: made up.
             scopes: The most that it may ask for.
             refresh: Whether it gets refresh tokens.
 
@@ -287,6 +308,7 @@ class Emulator(Staging):
             name=name,
             redirect_uris=redirect_uris,
             confidential=confidential,
+            client_secret=client_secret,
             scopes=scopes,
             refresh=refresh,
         )
@@ -342,14 +364,14 @@ class Emulator(Staging):
 
     @property
     def requests(self) -> list[RecordedRequest]:
-        """The ledger: everything that arrived since the last reset, in order of arrival."""
+        """What arrived since the last reset, in order of arrival: the last `max_recorded`."""
         return self._app.ledger.entries()
 
     @property
     def deliveries(self) -> list[RecordedDelivery]:
         """Every event that was delivered, or is to be, since the last reset, oldest first.
 
-        They are those of all accounts.
+        They are those of all accounts.  Of those that have ended, the last `max_recorded` are kept.
         """
         return self._app.dispatcher.recorded()
 
@@ -406,3 +428,18 @@ class Emulator(Staging):
         That goes for all accounts.  Keys, tokens, clients and registered public keys stay.
         """
         self._app.reset()
+
+
+def _check_kinds(*, clock: object, seed: object, port: object, max_recorded: object) -> None:
+    if clock is not None and not callable(clock):
+        raise ValueError("clock must be a callable that returns Unix seconds, or None")
+    if not _is_whole(seed):
+        raise ValueError(f"seed must be an int, not {type(seed).__name__}")
+    if not _is_whole(port) or not 0 <= port <= _HIGHEST_PORT:
+        raise ValueError(f"port must be an int between 0 and {_HIGHEST_PORT}")
+    if not _is_whole(max_recorded) or max_recorded < 1:
+        raise ValueError("max_recorded must be an int of at least 1")
+
+
+def _is_whole(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool)

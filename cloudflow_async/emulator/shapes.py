@@ -137,20 +137,20 @@ def pipeline_event(execution: Execution) -> JsonObject:
     }
 
 
-def success_rate(runs: Sequence[Run]) -> float:
+def success_rate(runs: Sequence[Run]) -> float | None:
     """Return the percentage of completed ones among the runs that ended, with one decimal.
 
-    0.0 when none has ended.
+    None when no run has ended: there is nothing to take a share of.
     """
     ended = _ended(runs)
     completed = sum(run.status == "completed" for run in ended)
-    return round(100 * completed / len(ended), 1) if ended else 0.0
+    return round(100 * completed / len(ended), 1) if ended else None
 
 
-def average_duration(runs: Sequence[Run]) -> int:
-    """Return the mean duration in milliseconds of the runs that ended; 0 when none has."""
+def average_duration(runs: Sequence[Run]) -> int | None:
+    """Return the mean duration in milliseconds of the runs that ended; None when none has."""
     ended = _ended(runs)
-    return round(sum(run.duration_ms for run in ended) / len(ended)) if ended else 0
+    return round(sum(run.duration_ms for run in ended) / len(ended)) if ended else None
 
 
 def _ended(runs: Sequence[Run]) -> list[Run]:

@@ -50,9 +50,9 @@ def answer(request: TokenRequest, tokens: TokenBook) -> Reply:
 def _exchange(request: TokenRequest, tokens: TokenBook) -> IssuedTokens:
     code, client_id = request.needed("code"), request.client.client_id
     # First of all, because a thief who knows no verifier must not go unnoticed.
-    tokens.check_code(code, client_id=client_id)
-    verifier = request.needed("code_verifier")
-    if not _VERIFIER.fullmatch(verifier):
+    has_challenge = tokens.check_code(code, client_id=client_id)
+    verifier = request.needed("code_verifier") if has_challenge else None
+    if verifier is not None and not _VERIFIER.fullmatch(verifier):
         raise TokenError("invalid_request", "code_verifier must be 43 to 128 unreserved characters")
     return tokens.exchange(
         code,

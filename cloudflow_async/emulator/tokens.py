@@ -141,7 +141,10 @@ class TokenBook:
             raise ValueError("no such token was issued here")
 
     def issue_code(self, grant: Grant, *, redirect_uri: str, challenge: str, now: float) -> str:
-        """Return a code that `exchange()` takes once; `challenge` is that of PKCE with S256."""
+        """Return a code that `exchange()` takes once.
+
+        `challenge` is that of PKCE with S256; empty: there is none.
+        """
         text = "cfac_" + letters(self._random, 40)
         expires_at = now + CODE_SECONDS
         code = _Code(
@@ -151,17 +154,19 @@ class TokenBook:
         self._codes.put(text, code, now=now, until=now + REFRESH_SECONDS)
         return text
 
-    def check_code(self, text: str, *, client_id: str) -> None:
+    def check_code(self, text: str, *, client_id: str) -> bool:
         """Make sure that a code comes from its client and for the first time.
+
+        Return whether it was asked for with a challenge of PKCE.
 
         Raises:
             TokenError: It does not; a code that was used before takes everything with it that
                 was issued for it.
         """
-        self._unspent_code(text, client_id)
+        return bool(self._unspent_code(text, client_id).challenge)
 
     def exchange(
-        self, text: str, *, client_id: str, redirect_uri: str, verifier: str, now: float
+        self, text: str, *, client_id: str, redirect_uri: str, verifier: str | None, now: float
     ) -> IssuedTokens:
         """Return tokens for a code, which is spent from then on, tokens or not.
 
@@ -174,7 +179,7 @@ class TokenBook:
             raise _invalid_grant("the code has expired")
         if code.redirect_uri != redirect_uri:
             raise _invalid_grant("redirect_uri is not that of the authorization request")
-        if not hmac.compare_digest(_s256(verifier), code.challenge):
+        if code.challenge and not hmac.compare_digest(_s256(verifier or ""), code.challenge):
             raise _invalid_grant("code_verifier does not fit the code_challenge")
         return self._issue(code.grant, code.grant.scopes, now)
 

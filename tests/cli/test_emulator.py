@@ -2,30 +2,43 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from cloudflow_async.cli import main, serving
+from cloudflow_async.cli.serving import Served
 
 
 @pytest.mark.parametrize(
     ("arguments", "asked"),
     [
-        ([], {"port": 8787, "limits_mode": "bucket", "seed": 0, "techflow": False}),
+        ([], Served(port=8787)),
         (
             ["--port", "0", "--limits-mode", "windows", "--seed", "9", "--techflow"],
-            {"port": 0, "limits_mode": "windows", "seed": 9, "techflow": True},
+            Served(port=0, limits_mode="windows", seed=9, techflow=True),
+        ),
+        (
+            [
+                *("--rate-limit", "1000/60", "--api-key", "my-key", "--client-id", "my-app"),
+                *("--client-secret-env", "SECRET", "--redirect-uri", "http://127.0.0.1/a"),
+                "--no-pkce",
+            ],
+            Served(
+                port=8787,
+                rate_limit="1000/60",
+                api_key="my-key",
+                client_id="my-app",
+                client_secret_env="SECRET",
+                redirect_uri="http://127.0.0.1/a",
+                require_pkce=False,
+            ),
         ),
     ],
 )
-def test_options(
-    arguments: list[str], asked: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_options(arguments: list[str], asked: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each has a default."""
-    served: list[dict[str, Any]] = []
+    served: list[Served] = []
 
-    def serve(**options: Any) -> int:
+    def serve(options: Served) -> int:
         served.append(options)
         return 0
 

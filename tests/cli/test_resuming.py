@@ -47,7 +47,7 @@ def _said(capsys: pytest.CaptureFixture[str]) -> str:
 def test_an_interrupted_export_goes_on(
     emulator: Emulator, pipeline: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    """Only what is missing is read, and nothing but the rows is left in the end."""
+    """Only what is missing is read; the rows are left, and what says that they are complete."""
     _interrupt(emulator, pipeline, "--out", "rows.jsonl")
     assert _said(capsys).endswith(
         "; 100 rows are in rows.jsonl, and the same command with --resume goes on.\n"
@@ -59,7 +59,7 @@ def test_an_interrupted_export_goes_on(
 
     assert len(emulator.requests) - before <= 3
     assert 250 == len(set(_ids())) == len(_ids())
-    assert ["rows.jsonl"] == os.listdir(tmp_path)
+    assert {"rows.jsonl", "rows.jsonl.complete"} == set(os.listdir(tmp_path))
     assert said.startswith("Going on with rows.jsonl after 100 rows.\nExporting 1 pipeline from ")
     assert "\n  rows        250 (250 completed)\n  resumed     after 100 rows\n" in said
 
@@ -117,9 +117,72 @@ def test_what_never_began_begins(
     arguments = ["export", pipeline, "--out", "rows.jsonl", "--resume"]
     assert 0 == main(arguments)
     assert _said(capsys).startswith("There is nothing to resume: this export begins.\nExporting ")
-    assert 2 == main(arguments)
+    written, asked = Path("rows.jsonl").stat(), len(emulator.requests)
+    assert 0 == main(arguments)
 
-    assert _said(capsys).startswith("error: rows.jsonl exists: choose another --out")
+    assert _complete("rows.jsonl") == _said(capsys)
+    assert written == Path("rows.jsonl").stat()
+    assert asked == len(emulator.requests)
+    assert 250 == len(_ids())
+
+
+def _complete(name: str) -> str:
+    return f"The export in {name} is complete: nothing was left to be read.\n"
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv", "parquet"])
+@pytest.mark.parametrize("out", ["rows.{}", "all/", None])
+def test_a_complete_export_is_complete_the_next_time(
+    emulator: Emulator,
+    pipeline: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    form: str,
+    out: str | None,
+) -> None:
+    """In each format, to a file, a folder, and without a name; no byte of it changes."""
+    where = [] if out is None else ["--out", out.format(form)]
+    arguments = ["export", pipeline, "--format", form, *where, "--resume"]
+    assert 0 == main(arguments)
+    files = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    capsys.readouterr()
+
+    assert 0 == main(arguments)
+    name = {None: f"executions.{form}", "all/": "all"}.get(out, f"rows.{form}")
+    assert _complete(name) == _said(capsys)
+    assert files == {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+
+def test_a_complete_export_of_something_else_is_refused(
+    emulator: Emulator, pipeline: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Other options, an output that was changed, a record of another kind; all is left as it is."""
+    arguments = ["export", pipeline, "--out", "rows.jsonl", "--resume"]
+    assert 0 == main(arguments)
+    capsys.readouterr()
+    rows, record = Path("rows.jsonl"), Path("rows.jsonl.complete")
+
+    assert 2 == main([*arguments, "--status", "failed"])
+    assert (
+        "error: the complete export in rows.jsonl is another one: --status was not given, now it "
+        "is failed. Choose another --out, or say --overwrite.\n"
+    ) == _said(capsys)
+
+    whole = rows.read_bytes()
+    rows.write_bytes(whole + whole[:10])
+    assert 2 == main(arguments)
+    assert _said(capsys).startswith("error: rows.jsonl was changed after its export was complete;")
+
+    rows.write_bytes(whole)
+    for text in ("{}", "nothing", '{"format": "cloudflow_async complete export", "version": 2}'):
+        record.write_text(text)
+        assert 2 == main(arguments)
+        assert "error: rows.jsonl.complete is not of an export; --overwrite begins anew.\n" == (
+            _said(capsys)
+        )
+
+    assert 0 == main(["export", pipeline, "--out", "rows.jsonl", "--overwrite"])
+    assert not record.exists()
     assert 250 == len(_ids())
 
 

@@ -117,3 +117,50 @@ def test_a_port_that_is_taken_is_one_line(capsys: pytest.CaptureFixture[str]) ->
     assert "" == out
     assert f"error: cannot listen on port {port}: Address already in use; --port 0 " in err
     assert 1 == err.count("\n")
+
+
+def test_limits_and_a_key_of_ones_own(
+    start: Start, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A developer opens the limits, and the lines that are printed have the key and the client."""
+    monkeypatch.setenv("APP_SECRET", "made-up-secret")
+    options = ["--rate-limit", "off", "--api-key", "my-local-key", "--no-pkce"]
+    client = ["--client-id", "my-app", "--client-secret-env", "APP_SECRET"]
+    server = start("emulator", "--port", "0", *options, *client)
+    assert server.stdout is not None
+    said = "".join(server.stdout.readline() for _ in range(16))
+    request = urllib.request.Request(  # noqa: S310 - of the emulator
+        f"{said.split()[6]}/workflows", headers={"X-API-Key": "my-local-key"}
+    )
+    with urllib.request.urlopen(request) as answer:  # noqa: S310 - of the emulator
+        names = list(answer.headers)
+
+    assert "  API key    my-local-key\n" in said
+    assert "--client-id my-app --client-secret-env APP_SECRET\n" in said
+    assert "made-up-secret" not in said
+    assert not [name for name in names if "RateLimit" in name]
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--rate-limit", "100"], "--rate-limit '100' must be requests/seconds, such as 1000/60"),
+        (["--rate-limit", "0/60"], "--rate-limit '0/60' must be requests/seconds"),
+        (["--rate-limit", "100/0"], "--rate-limit '100/0' must be requests/seconds"),
+        (["--api-key", "cf_live_canary"], "--api-key is for a key made up for local use;"),
+        (["--api-key", "two words"], "api_key must be a str of 1 to 256 visible ASCII characters."),
+        (["--redirect-uri", "http://127.0.0.1/a"], "and --redirect-uri need a --client-id."),
+        (["--client-id", "a", "--client-secret-env", "NOT_SET"], "the variable NOT_SET is not set"),
+        (["--client-id", "a", "--redirect-uri", "ftp://a"], "redirect URI 'ftp://a' must be https"),
+    ],
+)
+def test_an_option_that_cannot_be_used(
+    options: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Is one line, before anything listens, without the key."""
+    assert 2 == main(["emulator", "--port", "0", *options])
+
+    said = capsys.readouterr().err
+    assert told in said
+    assert "canary" not in said
+    assert 1 == said.count("\n")

@@ -76,16 +76,22 @@ def test_the_series_covers_the_period_in_aligned_buckets(
 
 
 def test_the_series_tells_the_rate_of_each_bucket() -> None:
-    """100 percent, half, and 0.0 where nothing ran."""
+    """100 percent, half, and null where nothing ran."""
     workflow = workflow_with_runs(10, DAY, DAY + 1, failed=(DAY,))
     series = workflow_metrics(workflow, "7d", ("throughput",), NOON)["timeseries"]
     tail = [(point["execution_count"], point["success_rate"]) for point in series[-3:]]
 
-    assert tail == [(0, 0.0), (2, 50.0), (1, 100.0)]
+    assert tail == [(0, None), (2, 50.0), (1, 100.0)]
 
 
-def test_without_runs_all_figures_are_zero() -> None:
-    """Numbers, not nulls."""
+def test_without_runs_counts_are_zero_and_rates_are_null() -> None:
+    """An idle period has no success rate and no duration."""
     shape = workflow_metrics(workflow_with_runs(), "1h", tuple(METRICS), NOON)
 
-    assert set(shape["metrics"].values()) == {0}
+    assert shape["metrics"] == {
+        "execution_count": 0,
+        "success_rate": None,
+        "avg_duration": None,
+        "error_count": 0,
+        "throughput": 0,
+    }

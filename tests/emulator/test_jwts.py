@@ -44,8 +44,8 @@ async def ask(api: Api, text: str) -> Answer:
 
 
 async def test_a_token_as_the_document_makes_it_is_accepted(api: Api, emulator: Emulator) -> None:
-    """Signed by the library of the sample, with the claims of the sample."""
-    register(emulator)
+    """Signed by the library of the sample, with the claims of the sample and without a `kid`."""
+    emulator.add_jwt_key(public_pem(rsa_key(ISSUER)), issuer=ISSUER)
     answer = await ask(api, jwt.encode(good_claims(NOON), private_pem(ISSUER), algorithm="RS256"))
 
     assert answer.status == 200
@@ -89,21 +89,29 @@ def test_a_token_stands_for_its_subject() -> None:
     assert other.budget != full.budget
 
 
-def test_without_a_key_id_every_key_of_the_issuer_is_tried() -> None:
-    """In a time of rotation there are two; with an id only that one is asked."""
-    known = verifier()
+def test_a_token_is_verified_by_the_keys_of_its_id() -> None:
+    """Without an id, by those that were registered without one, of which there may be several."""
+    known = verifier(key_id=None)
     pem = public_pem(rsa_key("next"))
     known.add_key(pem, issuer=ISSUER, key_id="key-3", scopes=ALL_SCOPES, account="default")
     tokens = [
         token(NOON, header={"kid": ...}),
-        token(NOON, header={"kid": ...}, sign=lambda data: signature_of("next", data)),
         token(NOON, header={"kid": "key-3"}, sign=lambda data: signature_of("next", data)),
     ]
 
-    assert ["acme", "default", "default"] == [known.verify(one, NOON).account for one in tokens]
+    assert ["acme", "default"] == [known.verify(one, NOON).account for one in tokens]
 
-    with pytest.raises(JwtRefused, match="signature"):
-        known.verify(token(NOON, header={"kid": "key-3"}), NOON)
+    for header in ({"kid": "key-3"}, {"kid": ...}):
+        signer = "next" if header["kid"] is ... else ISSUER
+        forged = token(NOON, header=header, sign=lambda data, by=signer: signature_of(by, data))
+        with pytest.raises(JwtRefused, match="signature"):
+            known.verify(forged, NOON)
+
+
+def test_a_token_without_an_id_needs_a_key_without_one() -> None:
+    """As `Emulator.add_jwt_key` documents it."""
+    with pytest.raises(JwtRefused, match="has no 'kid', and each key of the issuer has an id"):
+        verifier().verify(token(NOON, header={"kid": ...}), NOON)
 
 
 def signature_of(name: str, data: bytes) -> bytes:

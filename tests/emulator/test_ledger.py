@@ -24,7 +24,7 @@ def entry(path: str) -> RecordedRequest:
 
 def test_entries_keep_the_order_of_arrival_while_more_becomes_known() -> None:
     """A later answer does not move its request."""
-    ledger = Ledger()
+    ledger = Ledger(100)
     first, _second = ledger.open(entry("/a")), ledger.open(entry("/b"))
     ledger.note(first, status=200)
 
@@ -33,13 +33,25 @@ def test_entries_keep_the_order_of_arrival_while_more_becomes_known() -> None:
 
 def test_a_request_that_ends_after_the_ledger_was_cleared_stays_away() -> None:
     """Its number is not given to another one."""
-    ledger = Ledger()
+    ledger = Ledger(100)
     old = ledger.open(entry("/old"))
     ledger.clear()
     ledger.open(entry("/new"))
     ledger.note(old, status=200)
 
     assert [(one.path, one.status) for one in ledger.entries()] == [("/new", None)]
+
+
+def test_the_oldest_entry_is_dropped_for_a_new_one() -> None:
+    """When there are as many as are kept; what becomes known of it later is dropped too."""
+    ledger = Ledger(2)
+    first = ledger.open(entry("/a"))
+    ledger.open(entry("/b"))
+    ledger.open(entry("/c"))
+    ledger.note(first, status=200)
+
+    assert ["/b", "/c"] == [one.path for one in ledger.entries()]
+    assert not ledger.knows(first)
 
 
 def test_entries_cannot_be_changed() -> None:

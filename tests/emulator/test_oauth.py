@@ -536,7 +536,7 @@ AUTHORIZATIONS = st.one_of(
 @given(body=FORMS, authorization=AUTHORIZATIONS, path=st.sampled_from(["token", "authorize"]))
 def test_no_form_breaks_the_server(body: bytes, authorization: str | None, path: str) -> None:
     """Each is answered with an error of the client's."""
-    server = AuthorizationServer(lambda: 0.0, 0, TokenBook(0), ClientBook(0))
+    server = AuthorizationServer(lambda: 0.0, 0, TokenBook(0), ClientBook(0), require_pkce=True)
     headers = CIMultiDict[str]() if authorization is None else {"Authorization": authorization}
     reply = server.handle(
         OAuthCall(
@@ -557,7 +557,7 @@ def test_no_form_breaks_the_server(body: bytes, authorization: str | None, path:
 @given(pairs=st.lists(st.tuples(st.one_of(NAMES, st.text()), VALUES)))
 def test_no_query_breaks_the_server(pairs: list[tuple[str, str]]) -> None:
     """Each ends on a page or in a redirect."""
-    server = AuthorizationServer(lambda: 0.0, 0, TokenBook(0), ClientBook(0))
+    server = AuthorizationServer(lambda: 0.0, 0, TokenBook(0), ClientBook(0), require_pkce=True)
     sender = [("client_id", BUILT_IN), ("redirect_uri", REDIRECT_URI)]
     reply = server.handle(
         OAuthCall(

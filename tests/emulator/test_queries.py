@@ -46,10 +46,27 @@ def test_a_limit_out_of_bounds_has_the_documented_message(limit: str) -> None:
     assert refused.value.error["field"] == "limit"
 
 
-@pytest.mark.parametrize("offset", ["-1", "", "x", "1" * 30])
+@pytest.mark.parametrize(
+    "offset",
+    [
+        "-1",
+        "",
+        "x",
+        "1e3",
+        "1_000",
+        "٣",
+        "1" * 30,
+        str(2**63),
+        "1" * 5000,
+        "19666075975390463000576",
+    ],
+)
 def test_a_wrong_offset_is_named(offset: str) -> None:
-    """Negative numbers, texts, and numbers beyond any list."""
+    """Negative numbers, texts, and numbers beyond any list; the message says what is due."""
     assert refusal(queries.read_page, {"offset": offset}) == ("invalid_parameter", "offset")
+    bounds = "The 'offset' parameter must be a whole number between 0 and 9223372036854775807"
+    with pytest.raises(Problem, match=f"^{bounds}$"):
+        queries.read_page({"offset": offset})
 
 
 def test_a_choice_is_one_of_the_documented_values_or_absent() -> None:

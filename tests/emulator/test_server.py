@@ -7,13 +7,15 @@ import os
 import socket
 import time
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import aiohttp
 import pytest
 
-from cloudflow_async.emulator import Emulator, Fault
+from cloudflow_async.emulator import Emulator, EmulatorLimits, Fault
 from tests.emulator.conftest import Api, Clock, until
+from tests.emulator.receiver import Receiver
 from tests.lifecycle.cycles import LONGEST, repeat, with_deliveries, with_request
 
 
@@ -301,3 +303,145 @@ async def test_the_same_seed_gives_the_same_ledger() -> None:
 
     assert await play(1) == await play(1)
     assert await play(1) != await play(2)
+
+
+async def test_it_keeps_the_last_requests_and_deliveries() -> None:
+    """So that one that runs for weeks does not grow; deliveries that are due are kept."""
+    async with Emulator(max_recorded=3) as emulator, aiohttp.ClientSession() as session:
+        headers = {"X-API-Key": emulator.api_key}
+        url = "http://127.0.0.1:9/nobody"
+        hook = {"url": url, "events": ["workflow.started", "workflow.completed"]}
+        await session.post(f"{emulator.base_url}/webhooks", json=hook, headers=headers)
+        for _ in range(5):
+            await session.get(f"{emulator.base_url}/workflows?limit=1", headers=headers)
+
+        assert ["/v2/workflows"] * 3 == [request.path for request in emulator.requests]
+
+        workflow = emulator.add_workflow(trigger={"type": "webhook"})
+        for _ in range(4):
+            await session.post(f"{emulator.base_url}/webhooks/{workflow}/trigger", headers=headers)
+        pending = [delivery for delivery in emulator.deliveries if delivery.state == "pending"]
+
+        assert len(pending) >= 4
+
+
+async def test_a_delivery_that_has_ended_is_dropped_for_a_new_one() -> None:
+    """The oldest first."""
+    async with (
+        Receiver() as receiver,
+        Emulator(max_recorded=2) as emulator,
+        aiohttp.ClientSession() as session,
+    ):
+        headers = {"X-API-Key": emulator.api_key}
+        hook = {"url": receiver.url, "events": ["workflow.started"]}
+        await session.post(f"{emulator.base_url}/webhooks", json=hook, headers=headers)
+        workflow = emulator.add_workflow(trigger={"type": "webhook"})
+        emulator.plan_runs(workflow, seconds=0)
+        for _ in range(4):
+            await session.post(f"{emulator.base_url}/webhooks/{workflow}/trigger", headers=headers)
+            await emulator.wait_for_deliveries()
+
+        assert 4 == len(receiver.received)
+        assert ["delivered"] * 2 == [delivery.state for delivery in emulator.deliveries]
+
+
+async def test_without_limits_no_answer_tells_of_any() -> None:
+    """For both APIs and without a credential: nothing is counted."""
+    off = {"rate_limits": "off", "anonymous_limits": "off", "techflow_limits": "off"}
+    async with Emulator(**off) as emulator, aiohttp.ClientSession() as session:
+        keys = [{"X-API-Key": emulator.api_key}, {}]
+        answers = [
+            await session.get(f"{emulator.base_url}/workflows", headers=key)
+            for key in keys
+            for _ in range(200)
+        ]
+        bearer = {"Authorization": f"Bearer {emulator.techflow.api_key}"}
+        url = f"{emulator.techflow.base_url}/workflows"
+        answers += [await session.get(url, headers=bearer) for _ in range(200)]
+
+    assert {200, 401} == {answer.status for answer in answers}
+    assert not any(name for answer in answers for name in answer.headers if "RateLimit" in name)
+
+
+async def test_a_key_of_ones_own_is_accepted() -> None:
+    """Instead of the one that follows from the seed; other keys stay what they are."""
+    async with Emulator(api_key="my-local-key") as emulator, aiohttp.ClientSession() as session:
+        answer = await session.get(
+            f"{emulator.base_url}/workflows", headers={"X-API-Key": "my-local-key"}
+        )
+
+        assert (200, "my-local-key") == (answer.status, emulator.api_key)
+        assert Emulator().add_key() == emulator.add_key()
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"),
+    [
+        ("rate_limits", (100, 60)),
+        ("rate_limits", "unlimited"),
+        ("anonymous_limits", 20),
+        ("techflow_limits", {}),
+        ("limits_mode", "Bucket"),
+        ("limits_mode", ["bucket"]),
+        ("api_key", ""),
+        ("api_key", "two words"),
+        ("api_key", "line\nbreak"),
+        ("max_recorded", 0),
+        ("max_recorded", "10"),
+        ("clock", 5),
+        ("seed", "x"),
+        ("seed", True),
+        ("port", 70000),
+        ("port", "8787"),
+    ],
+)
+def test_a_wrong_kind_is_refused_when_it_is_constructed(argument: str, value: object) -> None:
+    """By name, and with what was meant."""
+    options: dict[str, Any] = {argument: value}
+    with pytest.raises(ValueError, match=argument):
+        Emulator(**options)
+
+
+@pytest.mark.parametrize("field", ["requests", "per", "burst", "burst_window"])
+@pytest.mark.parametrize("value", [0, "100", None, True, float("inf")])
+def test_limits_are_numbers_above_zero(field: str, value: object) -> None:
+    """A field of another kind is named."""
+    options: dict[str, Any] = {field: value}
+    with pytest.raises(ValueError, match=f"^{field} must be"):
+        EmulatorLimits(**options)
+
+
+async def test_the_documents_own_token_request_is_taken_where_pkce_is_not_required() -> None:
+    """With the fields that "OAuth 2.0" prints and no verifier; a challenge that is given counts."""
+    async with Emulator(require_pkce=False) as emulator, aiohttp.ClientSession() as session:
+        redirect_uri = "https://yourapp.com/callback"
+        client = emulator.add_client(
+            "YOUR_CLIENT_ID",
+            redirect_uris=[redirect_uri],
+            confidential=True,
+            client_secret="YOUR_CLIENT_SECRET",
+        )
+        asked = {"response_type": "code", "client_id": client.client_id}
+        asked["redirect_uri"] = redirect_uri
+        callback = emulator.approve(f"{emulator.authorize_url}?{urlencode(asked)}")
+        form = {
+            "grant_type": "authorization_code",
+            "code": parse_qs(urlsplit(callback).query)["code"][0],
+            "client_id": "YOUR_CLIENT_ID",
+            "client_secret": "YOUR_CLIENT_SECRET",
+            "redirect_uri": redirect_uri,
+        }
+        answer = await session.post(emulator.token_url, data=form)
+
+        assert 200 == answer.status
+        assert "Bearer" == (await answer.json())["token_type"]
+
+        asked |= {"code_challenge": "short", "code_challenge_method": "S256"}
+        with pytest.raises(ValueError, match="code_challenge must be 43"):
+            emulator.approve(f"{emulator.authorize_url}?{urlencode(asked)}")
+
+
+def test_a_secret_of_ones_own_is_not_empty() -> None:
+    """It would let everybody in."""
+    with pytest.raises(ValueError, match="client_secret must not be empty"):
+        Emulator().add_client("app", confidential=True, client_secret="")

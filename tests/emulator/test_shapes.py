@@ -31,7 +31,7 @@ def shape_of(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: shape_of(member) for name, member in value.items()}
     if isinstance(value, list):
-        return [shape_of(value[0])] if value else []
+        return [shape_of(value[-1])] if value else []
     return type(value).__name__
 
 
@@ -162,9 +162,9 @@ def test_lifetime_metrics_follow_from_all_runs() -> None:
     }
 
 
-def test_rates_without_runs_are_zero() -> None:
-    """There is nothing to divide by."""
-    assert (success_rate([]), average_duration([])) == (0.0, 0)
+def test_without_runs_there_are_no_rates() -> None:
+    """There is nothing to divide by, and nothing failed."""
+    assert (success_rate([]), average_duration([])) == (None, None)
 
 
 def test_rates_are_those_of_the_runs_that_ended() -> None:

@@ -90,14 +90,6 @@ def _written(target: Path) -> Iterator[str]:
         yield from _ids(file)
 
 
-def _is_finished(target: Path) -> bool:
-    """Tell whether what was killed had done all that counts before."""
-    if target.suffix:
-        unfinished = target.with_name(f"{target.name}.checkpoint").exists()
-        return not unfinished and target.exists() and target.stat().st_size > 0
-    return not (target / "export.checkpoint").exists() and any(target.glob("pipe_*"))
-
-
 class Killer:
     """Does exports that are killed at random moments until they succeed."""
 
@@ -107,21 +99,17 @@ class Killer:
         self.chance = chance
         self.kills = 0
 
-    async def export(self, arguments: Sequence[str], target: Path) -> bool:
-        """Repeat a command until it has succeeded; return whether it could clean up."""
+    async def export(self, arguments: Sequence[str]) -> None:
+        """Repeat a command until it has succeeded."""
         for _ in range(_MOST_IN_ONE):
             status = await self._attempt(arguments)
-            if status == -signal.SIGKILL:
-                self.kills += 1
-                if _is_finished(target):
-                    return False
-            else:
+            if status != -signal.SIGKILL:
                 assert 0 == status
-                return True
+                return
+            self.kills += 1
         await self.forks.start(arguments)
 
         assert 0 == await self.forks.read()
-        return True
 
     async def _attempt(self, arguments: Sequence[str]) -> int:
         """Run a command until it ends or is killed, and return its status."""
@@ -144,7 +132,7 @@ async def test_every_row_is_there_once(
 ) -> None:
     """Whenever it is killed: the same command, repeated until it succeeds, loses and doubles none.
 
-    Nothing but the rows is left in the end.
+    Nothing but the rows, and what says that they are complete, is left in the end.
     """
     if name == "rows.parquet":
         pytest.importorskip("pyarrow")
@@ -158,10 +146,84 @@ async def test_every_row_is_there_once(
         target = folder / name
         out = str(target) if target.suffix else f"{target}/"
         arguments = [*ids, "--base-url", emulator.base_url, "--out", out, "--resume"]
-        cleaned_up = await killer.export(["export", *arguments], target)
+        await killer.export(["export", *arguments])
 
         assert rows == sorted(_written(target))
-        assert not cleaned_up or [name] == os.listdir(folder)
+        assert _left(target) == {path.name for path in _files(folder)}
+
+
+def _left(target: Path) -> set[str]:
+    if target.is_dir():
+        return {*(path.name for path in target.glob("pipe_*.jsonl")), "export.complete"}
+    return {target.name, f"{target.name}.complete"}
+
+
+_KILLED_AT = """
+import os, signal, sys
+from cloudflow_async.cli import exporting, main, output, record, resuming
+
+owner, _, name = sys.argv[1].rpartition(".")
+owner = getattr({"Record": record, "Checkpoint": resuming, "Output": output}[owner], owner)
+done = getattr(owner, name)
+
+def kill(*arguments):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def then_kill(*arguments):
+    done(*arguments)
+    kill()
+
+async def then_kill_later(*arguments):
+    await done(*arguments)
+    kill()
+
+setattr(owner, name, then_kill if owner is record.Record else then_kill_later)
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("at", ["Record.write", "Checkpoint.finish", "Output.forget"])
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows.csv", "rows.parquet", "all", "all.parquet"])
+async def test_one_killed_when_all_is_written_is_complete(
+    emulator: Emulator, tmp_path: Path, name: str, at: str
+) -> None:
+    """At each step of cleaning up; the same command says so, exits with 0, and changes no row."""
+    if name.endswith("parquet"):
+        pytest.importorskip("pyarrow")
+    ids, rows = _history(emulator)
+    target = tmp_path / name.removesuffix(".parquet") if name == "all.parquet" else tmp_path / name
+    out = str(target) if target.suffix else f"{target}/"
+    form = target.suffix[1:] or name.partition(".")[2] or "jsonl"
+    export = ["export", *ids, "--base-url", emulator.base_url, "--out", out, "--format", form]
+
+    async def run(*program: str) -> tuple[int | None, bytes]:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, *program, *export, "--resume"),
+            cwd=Path(__file__).parents[2],
+            env={**os.environ, "CLOUDFLOW_API_KEY": emulator.api_key},
+            stderr=asyncio.subprocess.PIPE,
+        )
+        _, said = await process.communicate()
+        return process.returncode, said
+
+    assert -signal.SIGKILL == (await run("-c", _KILLED_AT, at))[0]
+    files = sorted(target.glob("pipe_*")) if target.is_dir() else [target]
+    before = {file: file.read_bytes() for file in files if not file.name.endswith(".spool")}
+    status, said = await run("-m", "cloudflow_async")
+
+    assert (0, f"The export in {target} is complete: nothing was left to be read.\n") == (
+        status,
+        said.decode(),
+    )
+    assert before == {file: file.read_bytes() for file in before}
+    assert rows == sorted(row for file in before for row in _ids(file))
+    assert {".complete"} == {path.suffix for path in _files(tmp_path) if path not in before}
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
 
 
 def _history(emulator: Emulator) -> tuple[list[str], list[str]]:
