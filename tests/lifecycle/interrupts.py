@@ -69,7 +69,7 @@ class Interrupter:
 async def interrupter(folder: Path, seed: int) -> AsyncIterator[Interrupter]:
     """Open an emulator that takes its time, and what starts programs."""
     limits = EmulatorLimits(requests=10**6, burst=10**6)
-    async with Emulator(rate_limits=limits) as emulator:
+    async with Emulator(rate_limits=limits, max_recorded=10**6) as emulator:
         emulator.inject(Fault(probability=0.05, delay=60, times=None))
         emulator.inject(Fault(probability=0.05, status=503, times=None))
         emulator.inject(Fault(delay=0.02, times=None))
