@@ -219,7 +219,7 @@ class LocalLimiter:
             self._server.lose()
         else:
             paused_until = self._server.paused_until
-            self._server.observe(seen, permit.sent_at, now, time.time())
+            self._server.observe(seen, permit.sent_at, now, time.time(), permit.tries)
             self._pauses += seen.throttled and paused_until <= now < self._server.paused_until
             self._learn(now)
         self._advance()
@@ -308,11 +308,11 @@ class LocalLimiter:
         if known > max_wait or (must_wait and max_wait <= 0):
             raise _too_long(max_wait, known or None)
 
-    def _wait(self, now: float, lane: int) -> float:
+    def _wait(self, now: float, lane: int, tries: int = 0) -> float:
         if self._server.in_flight >= self._max_in_flight:
             return math.inf
         reserve = 0 if lane == HIGH else self._held
-        own, told = self._bucket.wait(now, 0, reserve), self._server.wait(now, reserve)
+        own, told = self._bucket.wait(now, 0, reserve), self._server.wait(now, reserve, tries)
         return own if own > told else told
 
     def _take(self, now: float) -> None:
@@ -331,7 +331,7 @@ class LocalLimiter:
         now = self._clock.now()
         while (place := self._line.first(most := self._server.most_tries(now))) is not None:
             goes_alone = place.tries > most and self._server.in_flight > 0
-            wait = math.inf if goes_alone else self._wait(now, place.lane)
+            wait = math.inf if goes_alone else self._wait(now, place.lane, place.tries)
             if wait > DUST and self._held and (high := self._line.first_high()) is not None:
                 place, wait = high, self._wait(now, HIGH)
             if wait > DUST:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
-from typing import TYPE_CHECKING, Final, TypeAlias, cast
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import attrs
 
@@ -57,16 +57,19 @@ class Place:
     """What the caller waits for, as soon as it does."""
 
 
-_Entry: TypeAlias = tuple[int, int, int, Place]
+_Entry: TypeAlias = tuple[int, int, Place]
 
-_Lane: TypeAlias = list[_Entry]
-"""A heap: first who tried most often, then the earliest; the serial keeps places apart."""
+_Heap: TypeAlias = list[_Entry]
+"""The earliest first; the serial keeps places apart."""
+
+_Lane: TypeAlias = dict[int, _Heap]
+"""A heap for each number of attempts that somebody in the lane had."""
 
 
 class Line:
     """Those who wait: `join`, then `serve` or `leave`."""
 
-    __slots__ = ("_again", "_lanes", "_passed", "_serials", "_waiting", "waiting")
+    __slots__ = ("_lanes", "_passed", "_serials", "_waiting", "waiting")
 
     def __init__(self) -> None:
         self._serials = itertools.count()
@@ -75,21 +78,20 @@ class Line:
     def clear(self) -> None:
         """Forget everybody."""
         self.waiting = 0
-        self._lanes: tuple[_Lane, ...] = tuple([] for _ in PRIORITIES)
-        self._again: tuple[_Lane, ...] = tuple([] for _ in PRIORITIES)
+        self._lanes: tuple[_Lane, ...] = tuple({0: []} for _ in PRIORITIES)
         self._waiting = [0 for _ in PRIORITIES]
         self._passed = [0 for _ in PRIORITIES]
 
     def __len__(self) -> int:
         """Return the places that are kept, of those who gave up too."""
-        return sum(map(len, self._lanes + self._again))
+        return sum(len(heap) for lane in self._lanes for heap in lane.values())
 
     def join(self, number: int, lane: int, tries: int = 0) -> Place:
         """Take a place behind all earlier numbers of a lane."""
         place = Place(number, lane, tries)
         if not self._waiting[lane]:
             self._passed[lane] = 0
-        heapq.heappush(self._heap(place), (-tries, number, next(self._serials), place))
+        heapq.heappush(self._heap(place), (number, next(self._serials), place))
         self._waiting[lane] += 1
         self.waiting += 1
         return place
@@ -123,7 +125,7 @@ class Line:
         self._take_off(place.lane)
         heap = self._heap(place)
         if len(heap) > 2 * self._waiting[place.lane] + _FEW:
-            heap[:] = [entry for entry in heap if not entry[3].gone]
+            heap[:] = [entry for entry in heap if not entry[2].gone]
             heapq.heapify(heap)
 
     def ahead(self, lane: int, *, again: bool = False) -> int:
@@ -151,23 +153,29 @@ class Line:
                     return lane
         return highest
 
-    def _heap(self, place: Place) -> _Lane:
-        return (self._again if place.tries else self._lanes)[place.lane]
+    def _heap(self, place: Place) -> _Heap:
+        return self._lanes[place.lane].setdefault(place.tries, [])
 
     def _front(self, lane: int, most_tries: float = math.inf) -> Place:
-        fresh, again = _front_of(self._lanes[lane]), _front_of(self._again[lane])
-        if again is None or (fresh is not None and again.tries > most_tries):
-            return cast("Place", fresh)
-        if fresh is None or most_tries < math.inf:
-            return again
-        return fresh if fresh.number < again.number else again
+        fronts = {}
+        for tries, heap in self._lanes[lane].items():
+            if (front := _front_of(heap)) is not None:
+                fronts[tries] = front
+        if len(fronts) == 1:
+            return next(iter(fronts.values()))
+        fresh = fronts.get(0)
+        if most_tries == math.inf:
+            most = fronts[max(fronts)]
+            return most if fresh is None or most.number < fresh.number else fresh
+        tried = [tries for tries in fronts if 0 < tries <= most_tries]
+        return fronts[max(tried) if tried else min(fronts)]
 
     def _take_off(self, lane: int) -> None:
         self._waiting[lane] -= 1
         self.waiting -= 1
 
 
-def _front_of(heap: _Lane) -> Place | None:
-    while heap and heap[0][3].gone:
+def _front_of(heap: _Heap) -> Place | None:
+    while heap and heap[0][2].gone:
         heapq.heappop(heap)
-    return heap[0][3] if heap else None
+    return heap[0][2] if heap else None

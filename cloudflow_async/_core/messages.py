@@ -143,6 +143,9 @@ class RateLimitSeen:
     throttled: bool = False
     """Whether the answer is a 429."""
 
+    overloaded: bool = False
+    """Whether the answer is a 503."""
+
     retry_after: float | None = None
     """Seconds to wait, from the header or the body of a 429."""
 

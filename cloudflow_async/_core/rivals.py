@@ -6,12 +6,10 @@ request meanwhile, always the same one may find it gone.  Therefore, for two per
 refusal, a client that was told to wait waits a little longer, by chance; twice as long at most
 with each refusal that follows another.
 
-Where few requests are accepted between two refusals, the budget is trickling, and clients also
-keep a *gap* between requests: it grows with each such refusal, and shrinks the faster the longer
-none follows, so that a rest which others left is found soon.  Where many are accepted (a window
-that has just begun), there is no gap.  Where answers tell what remains, nobody needs to find it
-out, and clients keep well apart; where none do, gaps that are too long would waste what others
-leave when they are done.
+Where answers tell what remains and few requests are accepted between two refusals, the budget is
+trickling, and clients also keep a *gap* between requests: it grows with each such refusal, and
+shrinks the faster the longer none follows.  Where many are accepted (a window that has just begun),
+there is no gap.  Where answers do not tell what remains, `pacing` learns the interval instead.
 
 A client that nobody refuses never meets any of this.
 """
@@ -21,7 +19,6 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable
-from typing import NamedTuple
 
 from .limits import DUST
 
@@ -38,24 +35,20 @@ _MEMORY = 2.0
 """Periods for which a refusal is remembered."""
 
 
-class _Manner(NamedTuple):
-    """How far clients keep apart."""
+_GROWTH = 2.0
+"""Factor for the gap after a refusal."""
 
-    growth: float
-    """How many times longer a gap is after a refusal."""
+_RECOVERY = 0.003
+"""Share by which the gap shrinks, times the requests accepted since the last refusal."""
 
-    recovery: float
-    """Share by which a gap shrinks, times the requests accepted since the last refusal."""
+_LONGEST = 1 / 2
+"""Share of the period that a gap lasts at most."""
 
-    longest: float
-    """Share of the period that a gap lasts at most."""
+_LATEST = 1 / 4
+"""Share of the period that one waits longer at most."""
 
-    latest: float
-    """Share of the period that one waits longer at most."""
-
-
-_TOLD = _Manner(growth=2.0, recovery=0.003, longest=1 / 2, latest=1 / 2)
-_UNTOLD = _Manner(growth=1.5, recovery=0.01, longest=1 / 8, latest=1 / 4)
+_LATEST_TOLD = 1 / 2
+"""The same where answers tell what remains."""
 
 
 class Rivals:
@@ -66,15 +59,16 @@ class Rivals:
         chance: Returns 0 to 1.
     """
 
-    __slots__ = ("_chance", "_least", "_manner", "_next_at", "_per", "_until", "accepted", "gap")
+    __slots__ = ("_chance", "_least", "_next_at", "_per", "_until", "accepted", "gap", "told")
 
     def __init__(self, per: float, chance: Callable[[], float] = random.random) -> None:
         self.gap = 0.0
         """Seconds between two requests; 0: none."""
         self.accepted = 0
         """Requests since the last refusal."""
+        self.told = False
+        """Whether answers tell what remains."""
         self._per = per
-        self._manner = _UNTOLD
         self._chance = chance
         self._least = per * _LEAST
         self._until = -math.inf
@@ -86,13 +80,13 @@ class Rivals:
 
     def learn(self) -> None:
         """Take note that answers tell what remains."""
-        self._manner = _TOLD
+        self.told = True
 
     def accept(self) -> None:
         """Count a request that was accepted after the last pause."""
         self.accepted += 1
         if self.gap:
-            self.gap *= max(0.5, 1 - self._manner.recovery * self.accepted)
+            self.gap *= max(0.5, 1 - _RECOVERY * self.accepted)
             if self.gap < self._least * _FADING:
                 self.gap = 0.0
 
@@ -103,9 +97,8 @@ class Rivals:
             now: The monotonic clock.
             guessed: Whether the pause before it may have been too short, since nobody told.
         """
-        if self.accepted < _FEW and (self.accepted or not guessed):
-            longest = self._per * self._manner.longest
-            self.gap = min(max(self.gap * self._manner.growth, self._least), longest)
+        if self.told and self.accepted < _FEW and (self.accepted or not guessed):
+            self.gap = min(max(self.gap * _GROWTH, self._least), self._per * _LONGEST)
         self._until = now + _MEMORY * self._per
         self.accepted = 0
 
@@ -119,7 +112,7 @@ class Rivals:
         if now >= self._until:
             return 0.0
         most = max(self._least, self.gap) * 2.0 ** min(refusals, 10)
-        return self._chance() * min(most, self._per * self._manner.latest)
+        return self._chance() * min(most, self._per * (_LATEST_TOLD if self.told else _LATEST))
 
     def send(self, now: float) -> None:
         """Count a request that leaves now."""

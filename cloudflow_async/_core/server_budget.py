@@ -16,7 +16,12 @@ for as long as it took to come.
 A 429 pauses everybody once, and then one request asks how things stand.  When the 429 does not
 say for how long, or one after the other says too little, the pauses grow; but those that are
 guessed do not go past the moment at which a window that began with our first request must have
-ended: that request was counted before its answer came.
+ended: that request was counted before its answer came.  The first guess is short, since a server
+may accept a request every few milliseconds and say nothing (see `pacing`); after a recovery it is
+a share of what that recovery took.
+
+A 503 without a word about the limit is a refusal as well: nginx answers so unless it is told
+otherwise.  Its pauses are short, and many in a row are an outage, which retries deal with.
 
 What is held back for others (a reserve) is compared with the same figure.  Where a bucket refills
 while only the reserve is in the way, the figure grows as the bucket does, or its users would wait
@@ -36,6 +41,7 @@ import attrs
 
 from .limits import DUST
 from .messages import RateLimitSeen
+from .pacing import Pacing
 from .rivals import Rivals
 from .server_clock import ServerClock
 from .server_shape import ServerShape
@@ -45,8 +51,11 @@ HANDFUL = 5
 """Requests that go out before anything is known: a process before us may have spent the minute."""
 
 _MODEST = 20
-"""Requests under way that are not many: should all of them be refused together, retries can pay
-for it.  Up to so many they double while the server tells nothing."""
+"""Requests under way that are not many where answers tell what remains: should all of them be
+refused together, retries can pay for it."""
+
+_PACED = 10
+"""Most requests under way while an interval is kept between them."""
 
 _SHARE = 8
 """Part of what remains that is under way at once while others are about."""
@@ -63,12 +72,36 @@ LONGEST_PAUSE = 120.0
 _ROUNDING = 2.0
 """Seconds by which a reset may lie too early: it has whole seconds, and so has ``Date``."""
 
-_FIRST_GUESS = 1 / 6
-"""Share of the period that the first pause lasts when a 429 names none.  Doubling, three fill the
-period, so that a call which is refused all the way has an attempt left."""
+_PROBES = (1 / 512, 1 / 200, 1 / 57, 1 / 26, 1 / 12, 1 / 5.8, 1 / 4.6, 1 / 3.5, 1 / 2, 1.0)
+"""Shares of the period after the first refusal at which one request asks again when a 429 does not
+say when.  Some lie just after the periods that limiters commonly have: 1, 10, 30 and 60 seconds."""
+
+_PROBES_BY_TRIES = (0.0, 1 / 10, 1 / 3, 0.9)
+"""Shares of the period before which a request that was refused 0, 1, 2, 3 times or more is not the
+one that asks, if nothing was accepted since: five attempts outlast a window."""
+
+_LAST_RECOVERY = 1 / 4
+"""Share of the time that the last recovery took; the next probes begin after it."""
+
+_NEXT_PROBE = 1.1
+"""A probe is at least so many times as late as the one before."""
+
+_LATER, _LATER_PACED = 1 / 8, 1 / 4
+"""Share of a guessed pause by which chance makes it longer at most; the latter while an interval
+is kept."""
 
 _FIRST_DOUBT = 1 / 512
 """Share of the period that the first pause lasts at least, whatever the 429 names."""
+
+_UNTOLD_RESET = 1 / 6
+"""Share of the period after which nothing is known any more, if answers say that nothing remains
+and not when that changes."""
+
+_OUTAGE = 5
+"""Answers with status 503 in a row that are no refusals any more, but an outage."""
+
+_LONGEST_OVERLOAD = 1 / 12
+"""Share of the period that a 503 pauses everybody at most."""
 
 
 @attrs.frozen(kw_only=True)
@@ -99,9 +132,12 @@ class ServerBudget:
         "_answered_at",
         "_began_at",
         "_clock",
+        "_first_probe",
         "_noted_at",
+        "_pacing",
         "_per",
         "_refusals",
+        "_refused_at",
         "_remaining",
         "_reset_at",
         "_shape",
@@ -128,28 +164,34 @@ class ServerBudget:
         self._window_ends_at: float | None = None
         self._shape = ServerShape()
         self._allowance: float = HANDFUL
-        self._threshold: float = _MODEST
+        self._threshold: float = HANDFUL
         self._answered_at = -math.inf
         self._began_at = -math.inf
         self._refusals = 0
+        self._refused_at = -math.inf
+        self._first_probe = 0.0
+        self._pacing = Pacing(per)
 
     def remaining(self, now: float) -> int | None:
         """Return how many requests the server would still take; None when unknown."""
         self._expire(now)
         return None if self._remaining is None else max(0, self._remaining - self.in_flight)
 
-    def wait(self, now: float, reserve: int = 0) -> float:
+    def wait(self, now: float, reserve: int = 0, tries: int = 0) -> float:
         """Return the seconds until a request may leave; infinity: when an answer has come.
 
         Args:
             now: The monotonic clock.
             reserve: How many it leaves for others.
+            tries: How many attempts it had before.
         """
         # A timer may ring a trifle early; a trifle of a wait would let everybody leave.
         if now < self.paused_until - DUST:
             return self.paused_until - now
         if (gap := self.rivals.wait(now)) and (self._remaining or 0) <= _PLENTY:
             return gap
+        if interval := self._pacing.wait(now, tries):
+            return interval
         if self._remaining is None or now >= self._reset_at - DUST:
             self._expire(now)
             return 0.0 if self.in_flight < self._most_unknown(reserve) else math.inf
@@ -182,12 +224,13 @@ class ServerBudget:
 
     def most_tries(self, now: float) -> float:
         """Return how many attempts a request may have had that goes before fresh ones."""
-        return self.rivals.accepted if self.rivals.suspected(now) else math.inf
+        return self.rivals.accepted / 2 if self.rivals.suspected(now) else math.inf
 
     def send(self, now: float) -> None:
         """Count a request that leaves now."""
         self.in_flight += 1
         self.rivals.send(now)
+        self._pacing.send(now)
 
     def give_back(self) -> None:
         """Take back a `send`: its request never left."""
@@ -199,7 +242,9 @@ class ServerBudget:
         if self._remaining is not None:
             self._remaining -= 1
 
-    def observe(self, seen: RateLimitSeen, sent_at: float, now: float, wall: float) -> None:
+    def observe(
+        self, seen: RateLimitSeen, sent_at: float, now: float, wall: float, tries: int = 0
+    ) -> None:
         """Take in an answer.
 
         Args:
@@ -207,6 +252,7 @@ class ServerBudget:
             sent_at: When its request left, on the monotonic clock.
             now: The monotonic clock.
             wall: Our wall clock, for a server that sends no ``Date``.
+            tries: How many attempts the request had before.
         """
         self.in_flight -= 1
         if seen.date is not None:
@@ -218,7 +264,10 @@ class ServerBudget:
             self._compare(seen, reset_at, now)
             self._window_ends_at = reset_at = min(reset_at, now + self._per)
         if seen.throttled:
-            self._pause(seen.retry_after, reset_at, sent_at, now)
+            self._pause(seen.retry_after, reset_at, sent_at, now, tries)
+            return
+        if seen.overloaded and seen.remaining is None:
+            self._overload(sent_at, now)
             return
         self._begin(sent_at, now)
         if seen.remaining is None:
@@ -241,7 +290,7 @@ class ServerBudget:
         self._noted_at = now
         self.rivals.learn()
         if reset_at is None:
-            reset_at = now + self._per * (1 if remaining else _FIRST_GUESS)
+            reset_at = now + self._per * (1 if remaining else _UNTOLD_RESET)
         if remaining:
             self._reset_at = max(reset_at, 2 * now - sent_at)
         elif is_news:
@@ -251,14 +300,22 @@ class ServerBudget:
 
     def _grow(self) -> None:
         # A server without these headers gets TCP's slow start, and its congestion avoidance.
-        self._allowance += 1 if self._allowance < self._threshold else 1 / self._allowance
+        if self._pacing.interval:
+            self._allowance = min(self._allowance + 1, _PACED)
+        else:
+            self._allowance += 1 if self._allowance < self._threshold else 1 / self._allowance
         if self._remaining is not None:
             self._remaining -= 1
 
     def _begin(self, sent_at: float, now: float) -> None:
-        if sent_at < self.paused_until - DUST:
+        is_late = sent_at < self.paused_until - DUST
+        self._pacing.accept(now, is_late=is_late)
+        if is_late:
             return
         self.rivals.accept()
+        if self._refusals:
+            lasted = min(1.0, (now - self._refused_at) / self._per)
+            self._first_probe = _LAST_RECOVERY * lasted
         if self._refusals or sent_at >= self._began_at + self._per:
             self._refusals = 0
             self._began_at = now
@@ -311,29 +368,68 @@ class ServerBudget:
         return self._per / (self.limit or 1)
 
     def _pause(
-        self, asked: float | None, reset_at: float | None, sent_at: float, now: float
+        self, asked: float | None, reset_at: float | None, sent_at: float, now: float, tries: int
     ) -> None:
         # Those that were under way when the pause began are refused as well: that is no news.
         is_news = sent_at >= self.paused_until - DUST
+        if is_news and not self._refusals:
+            self._refused_at = now
         if asked is not None:
-            until = now + max(min(asked, LONGEST_PAUSE), self._doubling(_FIRST_DOUBT))
+            least = max(self._per * _FIRST_DOUBT, self._pacing.interval)
+            until = now + max(min(asked, LONGEST_PAUSE), self._doubling(least, tries))
         elif reset_at is not None and reset_at > now:
             until = reset_at
+        elif is_news:
+            until = self._guess(now, tries)
         else:
-            until = self._guess(now) if is_news else now
+            until = now
         if is_news:
-            if accepted := self.rivals.accepted:
-                self._threshold = max(1, min(self._allowance / 2, accepted / 4))
-            self.rivals.refuse(now, guessed=asked is None and reset_at is None)
-            until += self.rivals.delay(now, self._refusals)
-            self._refusals += 1
+            until = self._refuse(until, now, guessed=asked is None and reset_at is None)
+        self._pause_until(until)
+
+    def _overload(self, sent_at: float, now: float) -> None:
+        if self._refusals >= _OUTAGE:
+            self._grow()
+        elif sent_at >= self.paused_until - DUST:
+            if not self._refusals:
+                self._refused_at = now
+            until = min(self._guess(now, 0), now + self._per * _LONGEST_OVERLOAD)
+            self._pause_until(self._refuse(until, now, guessed=True))
+
+    def _refuse(self, until: float, now: float, *, guessed: bool) -> float:
+        if accepted := self.rivals.accepted:
+            self._threshold = max(1, min(self._allowance / 2, accepted / 4))
+        self.rivals.refuse(now, guessed=guessed)
+        later = self.rivals.delay(now, self._refusals)
+        if guessed:
+            share = _LATER_PACED if self._pacing.interval else _LATER
+            later = min(later, (until - now) * share)
+        if guessed or not self.rivals.told:
+            self._pacing.refuse(now)
+        self._refusals += 1
+        return until + later
+
+    def _pause_until(self, until: float) -> None:
         self.paused_until = max(self.paused_until, until)
         self._forget(1)
 
-    def _guess(self, now: float) -> float:
-        until = now + self._doubling(_FIRST_GUESS)
+    def _guess(self, now: float, tries: int) -> float:
+        if interval := self._pacing.interval:
+            until = now + self._doubling(interval, tries)
+        else:
+            until = self._next_probe(now, tries)
         window_ends_at = self._began_at + self._per
         return min(until, window_ends_at) if now < window_ends_at else until
 
-    def _doubling(self, first: float) -> float:
-        return self._per * min(1.0, first * 2.0 ** min(self._refusals, 10))
+    def _next_probe(self, now: float, tries: int) -> float:
+        least = max(_NEXT_PROBE * (now - self._refused_at) / self._per, self._first_probe)
+        if tries <= self._refusals:
+            least = max(least, _PROBES_BY_TRIES[min(tries, len(_PROBES_BY_TRIES) - 1)])
+        share = next((share for share in _PROBES if share > least), None)
+        return now + self._per if share is None else self._refused_at + share * self._per
+
+    def _doubling(self, first: float, tries: int) -> float:
+        doublings = self._refusals
+        if 1 <= tries <= self._refusals:
+            doublings = max(doublings, tries + 2)
+        return min(self._per, first * 2.0 ** min(doublings, 10))

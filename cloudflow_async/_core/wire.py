@@ -129,6 +129,7 @@ def read_rate_limit(reply: Reply) -> RateLimitSeen:
         reset=_reset(headers),
         date=_date(headers.get("Date")),
         throttled=throttled,
+        overloaded=reply.status == 503,
         retry_after=_retry_after(reply, _error_object(reply.body)) if throttled else None,
     )
 

@@ -34,6 +34,13 @@ Hint = Literal["body", "header", "html"]
 class Count(Protocol):
     """One way to count requests; times are Unix seconds of the server."""
 
+    def admit(self, now: float) -> bool:
+        """Count a request if it is accepted, and return whether it is."""
+        accepted = self.left(now) > 0
+        if accepted:
+            self.take(now)
+        return accepted
+
     def left(self, now: float) -> int:
         """Return how many requests would be accepted now."""
 
@@ -48,7 +55,7 @@ class Count(Protocol):
 
 
 @attrs.define
-class TokenBucket:
+class TokenBucket(Count):
     """150 at once, 100 more in 60 seconds."""
 
     tokens: float = BURST
@@ -74,7 +81,7 @@ class TokenBucket:
 
 
 @attrs.define
-class FixedWindow:
+class FixedWindow(Count):
     """100 in each window, aligned to the minute or begun by a request."""
 
     aligned: bool = True
@@ -99,7 +106,7 @@ class FixedWindow:
 
 
 @attrs.define
-class Sliding:
+class Sliding(Count):
     """100 in any 60 seconds; with `burst`, also that many in any 10."""
 
     log: deque[float] = attrs.field(factory=deque)
@@ -127,6 +134,94 @@ class Sliding:
         return self.log[-1] + PER if self.log else now
 
 
+@attrs.define
+class Spacing(Count):
+    """nginx `limit_req`: a leaky bucket in whole milliseconds and thousandths of a request.
+
+    As in `ngx_http_limit_req_lookup`.  Refused requests do not count.  With `burst` 0, two requests
+    are at least one interval apart; with a burst and `nodelay`, so many more are accepted at once.
+    """
+
+    per_second: float
+    burst: int = 0
+    excess: int = 0
+    last_at: int | None = None
+
+    @property
+    def interval(self) -> float:
+        """Seconds after which the next request is accepted, in whole milliseconds as nginx has."""
+        return math.ceil(1e6 / int(1000 * self.per_second)) / 1000
+
+    def left(self, now: float) -> int:
+        """Return how many requests are accepted now."""
+        return (1000 * self.burst - self._excess(now)) // 1000 + 1
+
+    def take(self, now: float) -> None:
+        """Count a request."""
+        self.excess, self.last_at = self._excess(now), int(1000 * now)
+
+    def free_at(self, now: float) -> float:
+        """Return when the next request is accepted."""
+        return now + (self._excess(now) - 1000 * self.burst) / 1000 / self.per_second
+
+    def whole_at(self, now: float) -> float:
+        """Return when the bucket is empty."""
+        return now + max(0, self._excess(now) - 1000) / 1000 / self.per_second
+
+    def _excess(self, now: float) -> int:
+        if self.last_at is None:
+            return 0
+        leaked = int(1000 * self.per_second) * (int(1000 * now) - self.last_at) // 1000
+        return max(0, self.excess - leaked + 1000)
+
+
+@attrs.define
+class RequestRate(Count):
+    """haproxy `http_req_rate`: this period's requests and a share of the last period's.
+
+    As in `read_freq_ctr_period`.  Refused requests count as well: `track-sc0`, then
+    `deny deny_status 429 if { sc_http_req_rate(0) gt LIMIT }`.
+    """
+
+    limit: int
+    period: float = 10.0
+    began_at: float = -math.inf
+    current: int = 0
+    past: int = 0
+
+    def admit(self, now: float) -> bool:
+        """Count a request, and return whether it is accepted."""
+        self._rotate(now)
+        self.current += 1
+        return self._rate(now) <= self.limit
+
+    def left(self, now: float) -> int:
+        """Return how many requests are accepted now."""
+        self._rotate(now)
+        return self.limit - self._rate(now)
+
+    def take(self, now: float) -> None:
+        """Count a request."""
+        self.current += 1
+
+    def free_at(self, now: float) -> float:
+        """Return when the next request is accepted, at the latest."""
+        return self.began_at + 2 * self.period
+
+    whole_at = free_at
+
+    def _rate(self, now: float) -> int:
+        remaining = self.began_at + self.period - now
+        return int(self.past * remaining / self.period + self.current)
+
+    def _rotate(self, now: float) -> None:
+        elapsed = now - self.began_at
+        if elapsed < self.period:
+            return
+        self.past, self.current = (self.current if elapsed < 2 * self.period else 0), 0
+        self.began_at = now if elapsed >= 2 * self.period else self.began_at + self.period
+
+
 COUNTS: Mapping[str, Callable[[], Count]] = {
     "bucket": TokenBucket,
     "fixed": FixedWindow,
@@ -142,6 +237,7 @@ class Server:
 
     count: Count
     headers: bool = True
+    refuses_with: int = 429
     hint: Hint | None = "body"
     latency: Callable[[], float] = lambda: 0.0
     phase: float = 0.0
@@ -162,11 +258,10 @@ class Server:
 
     def _answer(self, local: float, name: int) -> Reply:
         now = EPOCH + self.phase + self.skew + local
-        allowed = self.count.left(now) > 0
+        allowed = self.count.admit(now)
         (self.accepted if allowed else self.refused).append(local)
         if allowed:
             self.seen.append(name)
-            self.count.take(now)
         headers = self._headers(now) if self.headers else {}
         if self.says_date:
             headers["Date"] = formatdate(math.floor(now), usegmt=True)
@@ -193,7 +288,7 @@ class Server:
         body = json.dumps({"error": error}).encode()
         if self.hint == "html":
             body = b"<html><h1>429 Too Many Requests</h1></html>"
-        return Reply(status=429, headers=headers, body=body, elapsed=0.0)
+        return Reply(status=self.refuses_with, headers=headers, body=body, elapsed=0.0)
 
 
 async def call(
