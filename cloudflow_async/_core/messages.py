@@ -126,16 +126,24 @@ class Response:
 
 @attrs.frozen(kw_only=True)
 class RateLimitSeen:
-    """What one answer says about the rate limit (API document: Rate Limit Headers)."""
+    """What one answer says about the rate limit (API document: Rate Limit Headers).
+
+    Also read are the `RateLimit` headers of the IETF drafts, in all their versions.
+    """
 
     limit: int | None = None
-    """`X-RateLimit-Limit`."""
+    """`X-RateLimit-Limit`, or what the server sends instead of it."""
 
     remaining: int | None = None
-    """`X-RateLimit-Remaining`."""
+    """`X-RateLimit-Remaining`, or what the server sends instead of it."""
 
     reset: float | None = None
-    """`X-RateLimit-Reset`: a Unix time; below 10^9 seconds from now."""
+    """`X-RateLimit-Reset` in seconds, or what the server sends instead of it: a Unix time; below
+    10^9 seconds from now."""
+
+    window: float | None = None
+    """Seconds in which `limit` requests are accepted, by `RateLimit-Policy`; None: it does not
+    say.  A limit of another period than the limiter's is not learned."""
 
     date: float | None = None
     """The server's `Date` as a Unix time."""

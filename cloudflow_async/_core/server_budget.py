@@ -42,10 +42,10 @@ import attrs
 from .limits import DUST
 from .messages import RateLimitSeen
 from .pacing import Pacing
+from .rate_limit_headers import RELATIVE_RESET
 from .rivals import Rivals
 from .server_clock import ServerClock
 from .server_shape import ServerShape
-from .wire import RELATIVE_RESET
 
 HANDFUL = 5
 """Requests that go out before anything is known: a process before us may have spent the minute."""
@@ -257,7 +257,7 @@ class ServerBudget:
         self.in_flight -= 1
         if seen.date is not None:
             self._clock.observe(seen.date, sent_at, now)
-        if seen.limit is not None:
+        if seen.limit is not None and seen.window in {None, self._per}:
             self.limit = seen.limit
         reset_at = self._local_reset(seen, sent_at, now, wall)
         if reset_at is not None:

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC
-from email.utils import parsedate_to_datetime
-from functools import lru_cache
 from itertools import islice
 from typing import Final
 
 from multidict import CIMultiDict
 
-from .arguments import is_number
 from .errors import (
     AuthenticationError,
     BadRequestError,
@@ -29,6 +25,7 @@ from .errors import (
 )
 from .json import loads
 from .messages import UNSET, Json, RateLimitSeen, Reply, Request, Response
+from .rate_limit_headers import read_budget, retry_after
 from .redaction import Redact, redactor
 from .urls import origin
 
@@ -45,9 +42,6 @@ ERRORS_BY_STATUS: Mapping[int, type[StatusError]] = {
 
 Any other 4xx is a `BadRequestError`, any 5xx a `ServerError`.
 """
-
-RELATIVE_RESET = 1e9
-"""Below it, an ``X-RateLimit-Reset`` cannot be a Unix time of this API's life: it is seconds."""
 
 MESSAGE_FIELDS: Final[tuple[tuple[str, ...], ...]] = (
     ("message",),
@@ -83,11 +77,6 @@ _DEEPEST = 3
 _MOST_HEADERS = 64
 _HIDDEN = "***"
 _TITLE = re.compile(r"<(?:title|h1)\b[^>]{0,100}>([^<]{1,1000})", re.IGNORECASE)
-_LONGEST_WAIT = 1e9
-_LONGEST_RESET = 120.0
-_YEAR_2286 = 1e10
-_NUMBER = re.compile(r"\+?[0-9]{1,18}(\.[0-9]{1,9})?", re.ASCII)
-_WHOLE = re.compile(r"[0-9]{1,12}", re.ASCII)
 # Beside control characters those that turn the text around them, so that a log would lie.
 _UNPRINTABLE = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
@@ -121,17 +110,7 @@ def read(
 
 def read_rate_limit(reply: Reply) -> RateLimitSeen:
     """Return what an answer says about the rate limit; what is malformed counts as absent."""
-    headers = reply.headers
-    throttled = reply.status == 429
-    return RateLimitSeen(
-        limit=_whole(headers.get("X-RateLimit-Limit")),
-        remaining=_whole(headers.get("X-RateLimit-Remaining")),
-        reset=_reset(headers),
-        date=_date(headers.get("Date")),
-        throttled=throttled,
-        overloaded=reply.status == 503,
-        retry_after=_retry_after(reply, _error_object(reply.body)) if throttled else None,
-    )
+    return read_budget(reply, _error_object(reply.body) if reply.status == 429 else {})
 
 
 def _judge(
@@ -200,7 +179,7 @@ def _status_error(request: Request, reply: Reply, attempts: int, redact: Redact)
         server_message=told,
         field=_text(error.get("field"), redact),
         request_id=request_id,
-        retry_after=_retry_after(reply, error),
+        retry_after=retry_after(reply, error),
         method=request.method,
         path=request.path,
         elapsed=reply.elapsed,
@@ -327,81 +306,15 @@ def _shown_headers(headers: Mapping[str, str], redact: Redact) -> CIMultiDict[st
     return shown
 
 
-def _retry_after(reply: Reply, error: Mapping[str, Json]) -> float | None:
-    # The document shows the wait only in the body of a 429; the header is the standard's way.
-    if (asked := _wait_of_header(reply)) is not None:
-        return asked
-    if (asked := _wait_of_json(error.get("retry_after"))) is not None:
-        return asked
-    if reply.status != 429:
-        return None
-    return _wait_of_reset(reply.headers)
 
 
-def _wait_of_header(reply: Reply) -> float | None:
-    text = reply.headers.get("Retry-After")
-    if (seconds := _number(text)) is not None:
-        return min(seconds, _LONGEST_WAIT)
-    if (until := _date(text)) is None:
-        return None
-    now = _date(reply.headers.get("Date"))
-    return None if now is None else max(0.0, until - now)
 
 
-def _wait_of_json(value: Json) -> float | None:
-    if isinstance(value, str):
-        value = _number(value)
-    if not is_number(value):
-        return None
-    return min(float(value), _LONGEST_WAIT) if value >= 0 else None
 
 
-def _wait_of_reset(headers: Mapping[str, str]) -> float | None:
-    wait = _reset(headers)
-    if wait is not None and wait >= RELATIVE_RESET:
-        now = _date(headers.get("Date"))
-        wait = None if now is None else max(0.0, wait - now)
-    # Farther off than a minute's limit can be, it is a mistake, and no reason to give up.
-    return wait if wait is not None and wait <= _LONGEST_RESET else None
 
 
-def _reset(headers: Mapping[str, str]) -> float | None:
-    return _parse_reset(headers.get("X-RateLimit-Reset"))
 
-
-@lru_cache(maxsize=8)  # answers of one minute have the same
-def _parse_reset(text: str | None) -> float | None:
-    return _unix(_number(text))
-
-
-def _unix(seconds: float | None) -> float | None:
-    # What lies farther off than 2286 is in milliseconds, or made up.
-    return seconds if seconds is not None and 0 <= seconds < _YEAR_2286 else None
-
-
-def _number(text: str | None) -> float | None:
-    if text is None or _NUMBER.fullmatch(text := text.strip(" \t")) is None:
-        return None
-    return float(text)
-
-
-def _whole(text: str | None) -> int | None:
-    if text is None or _WHOLE.fullmatch(text := text.strip(" \t")) is None:
-        return None
-    return int(text)
-
-
-def _date(text: str | None) -> float | None:
-    return _parse_date(text) if text else None
-
-
-@lru_cache(maxsize=8)  # parsing takes longer than all the rest, and a second has one date
-def _parse_date(text: str) -> float | None:
-    try:
-        moment = parsedate_to_datetime(text)
-        return _unix((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
 
 
 def _text(value: Json, redact: Redact) -> str | None:

@@ -31,6 +31,54 @@ REQUEST = Request(method="GET", path="/workflows", target="/workflows")
 Hint = Literal["body", "header", "html"]
 
 
+def _x_headers(left: int, reset_at: float, now: float) -> dict[str, str]:
+    return {
+        "X-RateLimit-Limit": str(REQUESTS),
+        "X-RateLimit-Remaining": str(left),
+        "X-RateLimit-Reset": str(math.ceil(reset_at - 1e-6)),
+    }
+
+
+def _milliseconds(left: int, reset_at: float, now: float) -> dict[str, str]:
+    reset = str(math.ceil(1000 * reset_at))
+    return {**_x_headers(left, reset_at, now), "X-RateLimit-Reset": reset}
+
+
+def _draft_6(left: int, reset_at: float, now: float) -> dict[str, str]:
+    return {
+        "RateLimit-Limit": str(REQUESTS),
+        "RateLimit-Remaining": str(left),
+        "RateLimit-Reset": str(math.ceil(reset_at - now - 1e-6)),
+        "RateLimit-Policy": f"{REQUESTS};w={PER:.0f}",
+    }
+
+
+def _draft_7(left: int, reset_at: float, now: float) -> dict[str, str]:
+    reset = math.ceil(reset_at - now - 1e-6)
+    return {
+        "RateLimit": f"limit={REQUESTS}, remaining={left}, reset={reset}",
+        "RateLimit-Policy": f"{REQUESTS};w={PER:.0f}",
+    }
+
+
+def _draft_8(left: int, reset_at: float, now: float) -> dict[str, str]:
+    reset = math.ceil(reset_at - now - 1e-6)
+    return {
+        "RateLimit": f'"default";r={left};t={reset};pk=:YWJj:, "daily";r={left + 9000};t=70000',
+        "RateLimit-Policy": f'"default";q={REQUESTS};w={PER:.0f}, "daily";q=10000;w=86400',
+    }
+
+
+STYLES: Mapping[str, Callable[[int, float, float], dict[str, str]]] = {
+    "x": _x_headers,
+    "milliseconds": _milliseconds,
+    "draft-6": _draft_6,
+    "draft-7": _draft_7,
+    "draft-8": _draft_8,
+}
+"""Ways to say what is left, when more is, and the time."""
+
+
 class Count(Protocol):
     """One way to count requests; times are Unix seconds of the server."""
 
@@ -237,6 +285,7 @@ class Server:
 
     count: Count
     headers: bool = True
+    style: str = "x"
     refuses_with: int = 429
     hint: Hint | None = "body"
     latency: Callable[[], float] = lambda: 0.0
@@ -273,11 +322,7 @@ class Server:
     def _headers(self, now: float) -> dict[str, str]:
         left = self.count.left(now)
         reset = self.count.whole_at(now) if left else self.count.free_at(now)
-        return {
-            "X-RateLimit-Limit": str(REQUESTS),
-            "X-RateLimit-Remaining": str(left),
-            "X-RateLimit-Reset": str(math.ceil(reset - 1e-6)),
-        }
+        return STYLES[self.style](left, reset, now)
 
     def _refusal(self, headers: dict[str, str], wait: int) -> Reply:
         error: dict[str, object] = {"code": "rate_limit_exceeded"}

@@ -15,7 +15,7 @@ import pytest
 from cloudflow_async._core import limiter as module
 from cloudflow_async._core.errors import RateLimitedError
 from cloudflow_async._core.limiter import LocalLimiter
-from cloudflow_async._core.limits import DUST
+from cloudflow_async._core.limits import DUST, RateLimits
 from cloudflow_async._core.messages import RateLimitSeen, Reply
 from cloudflow_async._core.retry import RetryPolicy
 from cloudflow_async._core.server_budget import ServerBudget
@@ -24,9 +24,12 @@ from tests.core.lines import idle, now
 from tests.core.rate_servers import (
     COUNTS,
     EPOCH,
+    STYLES,
     Hint,
+    RequestRate,
     Server,
     Sliding,
+    Spacing,
     call,
     call_within_budget,
     herd,
@@ -60,6 +63,28 @@ async def test_a_herd_earns_no_429_and_loses_no_time(
     assert [] == server.refused
     assert took <= over * ideal(mode, 300, phase, latency)
     assert list(range(300)) == sorted(server.seen)
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("mode", COUNTS)
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("says_date", [True, False])
+async def test_what_is_left_is_read_in_each_form(
+    monkeypatch: pytest.MonkeyPatch,
+    virtual_clock: Callable[[], float],
+    mode: str,
+    style: str,
+    says_date: bool,
+) -> None:
+    """A reset in milliseconds, and the headers of each draft: 300 at once, 0 refused."""
+    monkeypatch.setattr(module, "time", SimpleNamespace(time=virtual_clock))
+    server = Server(
+        count=COUNTS[mode](), style=style, phase=0.37, says_date=says_date, latency=lambda: 0.05
+    )
+    took = await herd(LocalLimiter(), server, 300)
+
+    assert (0 if says_date or style.startswith("draft") else 5) >= len(server.refused)
+    assert took <= 1.03 * ideal(mode, 300, 0.37, 0.05)
 
 
 @pytest.mark.slow
@@ -220,6 +245,96 @@ async def test_a_server_that_only_refuses_loses_nobody_of_a_thousand(
 
     assert took <= 1.15 * ideal(mode, 1000, 0.37, 0.05)
     assert 100 >= len(server.refused)
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("per_second", [16.0, 100 / 60, 2.0])
+@pytest.mark.parametrize(
+    "limits", [None, RateLimits(requests=1000, burst=1000)], ids=["own", "big"]
+)
+@pytest.mark.parametrize(
+    ("burst", "latency", "over", "refusals"),
+    [(0, 0.005, 1.15, 20), (0, 0.05, 1.25, 20), (5, 0.005, 1.15, 28), (20, 0.05, 1.2, 31)],
+)
+async def test_the_spacing_of_a_server_that_only_refuses_is_learned(
+    status: int,
+    per_second: float,
+    limits: RateLimits | None,
+    burst: int,
+    latency: float,
+    over: float,
+    refusals: int,
+) -> None:
+    """Nginx `limit_req`, without a burst and with one: 300 at once, none lost, few refused."""
+    chance = random.Random(3)
+    count = Spacing(per_second=per_second, burst=burst)
+    server = Server(
+        count=count,
+        headers=False,
+        hint=None,
+        refuses_with=status,
+        latency=lambda: latency * chance.uniform(0.9, 1.1),
+    )
+    limiter = LocalLimiter(limits, chance=random.Random(1).random)
+    policy = RetryPolicy(chance=random.Random(2).random)
+    lost = await call_within_budget(limiter, server, policy, 300)
+    own = 150 * 0.6 if limits is None else 0.0
+
+    assert 0 == lost
+    assert refusals >= len(server.refused)
+    assert now() <= over * max((299 - burst) * count.interval, own)
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("limit", [160, 17, 20])
+@pytest.mark.parametrize("latency", [0.005, 0.05, 0.5])
+async def test_the_rate_of_a_server_that_counts_refused_requests_too_is_learned(
+    limit: int, latency: float
+) -> None:
+    """Haproxy's `http_req_rate(10s)`: 300 at once, none lost, at most 1.3 times the ideal."""
+    chance = random.Random(3)
+    server = Server(
+        count=RequestRate(limit=limit),
+        headers=False,
+        hint=None,
+        latency=lambda: latency * chance.uniform(0.9, 1.1),
+    )
+    limiter = LocalLimiter(RateLimits(requests=1000, burst=1000), chance=random.Random(1).random)
+    policy = RetryPolicy(chance=random.Random(2).random)
+    lost = await call_within_budget(limiter, server, policy, 300)
+
+    assert 0 == lost
+    assert 45 >= len(server.refused)
+    assert now() <= 1.3 * 300 / (limit / 10)
+
+
+@pytest.mark.virtual_time
+async def test_one_caller_after_another_learns_the_spacing() -> None:
+    """There are no others to ask in its place."""
+    server = Server(count=Spacing(per_second=2.0), headers=False, hint=None, latency=lambda: 0.005)
+    limiter = LocalLimiter(RateLimits(requests=1000, burst=1000), chance=random.Random(1).random)
+    policy = RetryPolicy(chance=random.Random(2).random)
+    lost = [await call_within_budget(limiter, server, policy, 1) for _ in range(100)]
+
+    assert 0 == sum(lost)
+    assert 15 >= len(server.refused)
+    assert now() <= 1.4 * 99 * 0.5
+
+
+@pytest.mark.virtual_time
+async def test_an_outage_does_not_stop_the_traffic_as_a_limit_does() -> None:
+    """Nothing but 503 for 10 seconds: soon afterwards calls succeed at the first attempt."""
+    server = Server(
+        count=Sliding(log=deque([EPOCH - 50.0] * 100)), headers=False, hint=None, refuses_with=503
+    )
+    limiter = LocalLimiter(chance=random.Random(1).random)
+    while now() < 10.0:
+        await call(limiter, server, RetryPolicy.never())
+    began_at = now()
+
+    assert await call(limiter, server, RetryPolicy.never()) is None
+    assert now() - began_at < 5.0
 
 
 @pytest.mark.virtual_time

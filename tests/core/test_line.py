@@ -194,12 +194,12 @@ def number_of_first(line: Line, most_tries: int) -> int | None:
 
 
 def test_who_tries_again_lets_fresh_ones_pass() -> None:
-    """Whoever had more attempts than that; who had most is the first of those who try again."""
+    """Whoever had more attempts than that; of the others the one with most attempts is first."""
     line = Line()
     line.join(3, NORMAL)
     once, twice = line.join(1, NORMAL, 1), line.join(2, NORMAL, 2)
 
-    assert [3, 3, 2] == [number_of_first(line, most) for most in (0, 1, 2)]
+    assert [3, 1, 2] == [number_of_first(line, most) for most in (0, 1, 2)]
 
     line.serve(twice)
 
@@ -220,10 +220,10 @@ def test_who_tries_again_stands_where_it_stood() -> None:
     assert [2, 3, 1] == [serve(line).number for _ in range(3)]
 
 
-def test_where_nobody_is_fresh_the_one_with_most_attempts_goes() -> None:
-    """Nobody waits for others that are not there."""
+def test_where_nobody_is_fresh_the_one_with_fewest_attempts_goes() -> None:
+    """A refusal of the others is more likely to be their last."""
     line = Line()
-    line.join(1, NORMAL, 1)
-    most = line.join(2, NORMAL, 4)
+    line.join(1, NORMAL, 4)
+    fewest = line.join(2, NORMAL, 1)
 
-    assert most is line.first(0)
+    assert fewest is line.first(0)

@@ -7,8 +7,8 @@ import pytest
 from cloudflow_async._core.rivals import Rivals
 
 
-def refused(times: int, *, accepted: int = 0, told: bool = False) -> Rivals:
-    """Return what is known at 0 after so many refusals, and some accepted before each."""
+def refused(times: int, *, accepted: int = 0, told: bool = True) -> Rivals:
+    """Return the state at 0 after so many refusals, and some accepted before each."""
     rivals = Rivals(60.0, lambda: 1.0)
     if told:
         rivals.learn()
@@ -38,17 +38,18 @@ def test_a_refusal_is_remembered_for_two_periods() -> None:
 
 
 def test_refusals_that_follow_each_other_double_the_delay() -> None:
-    """Up to a quarter of the period."""
-    rivals = refused(1)
+    """Up to a quarter of the period; where answers tell what remains, up to half of it."""
+    untold, told = refused(1, told=False), refused(1)
 
-    assert [60 / 32, 60 / 16, 15.0, 15.0] == [rivals.delay(0.0, n) for n in (1, 2, 5, 5000)]
+    assert [60 / 32, 60 / 16, 15.0, 15.0] == [untold.delay(0.0, n) for n in (1, 2, 5, 5000)]
+    assert [60 / 32, 60 / 16, 30.0, 30.0] == [told.delay(0.0, n) for n in (1, 2, 5, 5000)]
 
 
 @pytest.mark.parametrize(
-    ("told", "gaps"), [(False, [0.9375, 1.40625, 7.5]), (True, [0.9375, 1.875, 30.0])]
+    ("told", "gaps"), [(False, [0.0, 0.0, 0.0]), (True, [0.9375, 1.875, 30.0])]
 )
 def test_the_gap_grows_with_each_refusal(told: bool, gaps: list[float]) -> None:
-    """By half up to 7.5 seconds; where answers tell what remains, twofold up to 30."""
+    """Twofold up to 30 seconds; without answers that tell what remains there is no gap."""
     assert gaps == [refused(times, told=told).gap for times in (1, 2, 20)]
 
 
@@ -73,13 +74,13 @@ def test_the_gap_shrinks_the_faster_the_longer_no_refusal_follows() -> None:
     """And is none in the end."""
     rivals = refused(20)
     gaps = []
-    for _ in range(60):
+    for _ in range(90):
         rivals.accept()
         gaps.append(rivals.gap)
 
-    assert [7.425, 7.2765] == pytest.approx(gaps[:2])
-    assert gaps[9] / gaps[8] == pytest.approx(0.9)
-    assert gaps[10] > 4 * gaps[20]
+    assert [29.91, 29.73054] == pytest.approx(gaps[:2])
+    assert gaps[9] / gaps[8] == pytest.approx(0.97)
+    assert gaps[20] > 4 * gaps[40]
     assert 0.0 == gaps[-1]
 
 

@@ -36,6 +36,7 @@ class Play:
         date: bool = True,
         retry_after: float | None = None,
         throttled: bool = False,
+        tries: int = 0,
     ) -> None:
         """Let an answer arrive now."""
         unix = UNIX + self.now
@@ -46,7 +47,7 @@ class Play:
             throttled=throttled,
             retry_after=retry_after,
         )
-        self.budget.observe(seen, sent_at, self.now, unix)
+        self.budget.observe(seen, sent_at, self.now, unix, tries)
 
     def refuse(self, sent_at: float, **said: float | None) -> float:
         """Let a 429 arrive now; return the seconds that the pause lasts from now."""
@@ -237,8 +238,8 @@ def test_more_may_be_lost_than_remained(play: Play) -> None:
     assert 30.0 == play.wait
 
 
-def test_a_server_without_headers_gets_twice_as_many_each_time(play: Play) -> None:
-    """Each answer makes room for its successor and one more; from 20 on it takes all of them."""
+def test_a_server_without_headers_gets_one_more_each_time(play: Play) -> None:
+    """Each answer makes room for its successor, and all of them for one more."""
     rounds = []
     for _ in range(5):
         sent = 0
@@ -249,17 +250,17 @@ def test_a_server_without_headers_gets_twice_as_many_each_time(play: Play) -> No
             play.answer(play.now, None)
         rounds.append(sent)
 
-    assert [5, 10, 20, 21, 22] == rounds
+    assert [5, 6, 7, 8, 9] == rounds
 
 
 def test_a_server_without_headers_that_refused_is_approached_more_slowly(play: Play) -> None:
-    """It doubles up to a quarter of what was accepted before, then one more each time."""
-    for _ in range(15):
+    """It doubles up to half of what was under way before, then one more each time."""
+    for _ in range(60):
         play.answer(play.send(), None)
-    sent_at = play.send(20)
-    for _ in range(20):
-        play.answer(sent_at, throttled=True, retry_after=1.0)
-    play.now = 2.0
+    sent_at = play.send(10)
+    for _ in range(10):
+        play.answer(sent_at, throttled=True, retry_after=40.0)
+    play.now = 40.0
     rounds = []
     for _ in range(6):
         sent = 0
@@ -270,7 +271,7 @@ def test_a_server_without_headers_that_refused_is_approached_more_slowly(play: P
             play.answer(play.now, None)
         rounds.append(sent)
 
-    assert [1, 2, 4, 5, 6, 7] == rounds
+    assert [1, 2, 4, 8, 9, 10] == rounds
 
 
 def test_an_answer_without_headers_counts_as_one(play: Play) -> None:
@@ -380,60 +381,80 @@ def test_a_shorter_pause_does_not_end_a_longer_one(play: Play) -> None:
     assert 42.0 == play.refuse(sent_at)
 
 
-def test_pauses_that_are_guessed_double(play: Play) -> None:
-    """A sixth of the period, a third, two thirds, the whole."""
-    pauses = []
-    for _ in range(5):
-        pauses.append(play.refuse(play.send()))
-        play.now += pauses[-1]
+def probes(play: Play, count: int, tries: int = 0) -> list[float]:
+    """Return the times at which requests ask again, each of which is refused."""
+    times = []
+    for _ in range(count):
+        play.refuse(play.send(), tries=tries)
+        play.now += play.wait
+        times.append(play.now)
+    return times
 
-    assert [10.0, 20.0, 40.0, 60.0, 60.0] == pytest.approx(pauses)
+
+def test_pauses_that_are_guessed_grow(play: Play) -> None:
+    """From a 512th of the period to the whole, then a period each time."""
+    shares = (1 / 512, 1 / 200, 1 / 57, 1 / 26, 1 / 12, 1 / 5.8, 1 / 4.6, 1 / 3.5, 1 / 2, 1, 2)
+
+    assert [60 * share for share in shares] == pytest.approx(probes(play, 11))
 
 
-def test_three_guesses_reach_the_end_of_the_window_that_our_first_request_began(
-    play: Play,
-) -> None:
+def test_a_call_that_is_refused_again_and_again_outlasts_a_window(play: Play) -> None:
+    """Alone, it asks after 0.1, 10, 30 and 60 seconds: five attempts."""
+    play.now = 0.0
+    times = []
+    for tries in range(4):
+        times += probes(play, 1, tries)
+
+    assert [60 / 512, 60 / 5.8, 30.0, 60.0] == pytest.approx(times)
+
+
+def test_probes_begin_late_where_the_last_recovery_took_long(play: Play) -> None:
+    """After a quarter of the time that it took."""
+    probes(play, 9)
+    play.answer(play.send())
+    play.now = 100.0
+    play.answer(play.send())
+    began_at = play.now
+
+    assert [60 / 5.8, 60 / 4.6] == pytest.approx([at - began_at for at in probes(play, 2)])
+
+
+def test_guesses_do_not_go_past_the_window_that_our_first_request_began(play: Play) -> None:
     """It was counted before its answer came, so a minute after that the window is over."""
     play.send()
     play.now = 1.0
     play.answer(0.0)
-    pauses = []
-    for _ in range(3):
-        pauses.append(play.refuse(play.send()))
-        play.now += pauses[-1]
 
-    assert [10.0, 20.0, 30.0] == pytest.approx(pauses)
-    assert 61.0 == pytest.approx(play.now)
+    assert [30 + 1.0, 61.0] == pytest.approx(probes(play, 10)[-2:])
 
 
 def test_a_later_success_does_not_move_the_beginning_of_the_window(play: Play) -> None:
     """Not before a minute has passed since the first: until then it may be the same window."""
     play.answer(play.send())
-    play.now = 55.0
+    play.now = 57.0
     play.answer(play.send())
 
-    assert 5.0 == pytest.approx(play.refuse(play.send()))
+    assert [57 + 60 / 26, 60.0] == pytest.approx(probes(play, 5)[-2:])
 
 
 def test_those_refused_together_cost_one_guess(play: Play) -> None:
     """Only the request that leaves after a pause says anything about that pause."""
     sent_at = play.send(4)
     pauses = [play.refuse(sent_at) for _ in range(3)]
-    play.now = 10.0
+    play.now = 0.2
     late = play.refuse(sent_at)
 
-    assert [10.0, 10.0, 10.0] == pauses
+    assert [60 / 512, 60 / 512, 60 / 512] == pytest.approx(pauses)
     assert 0.0 == late
-    assert 20.0 == play.refuse(play.send())
+    assert 0.3 == pytest.approx(play.now + play.refuse(play.send()))
 
 
 def test_a_success_after_a_pause_begins_anew(play: Play) -> None:
-    """The next guess is short again, and a window is taken to begin with the success."""
-    play.now += play.refuse(play.send())
-    play.now += play.refuse(play.send())
+    """The next guess is short again: the interval that was measured, or the first probe."""
+    probes(play, 3)
     play.answer(play.send())
 
-    assert 10.0 == pytest.approx(play.refuse(play.send()))
+    assert 60 / 200 == pytest.approx(play.refuse(play.send()), rel=0.3)
 
 
 def test_a_success_from_before_the_pause_says_nothing(play: Play) -> None:
@@ -441,9 +462,82 @@ def test_a_success_from_before_the_pause_says_nothing(play: Play) -> None:
     sent_at = play.send(2)
     play.refuse(sent_at)
     play.answer(sent_at, None)
-    play.now = 10.0
+    play.now = 0.2
 
-    assert 20.0 == pytest.approx(play.refuse(play.send()))
+    assert 0.3 == pytest.approx(play.now + play.refuse(play.send()))
+
+
+def overload(play: Play, **said: int | None) -> float:
+    """Let a request leave and be answered by a 503; return the seconds that the pause lasts."""
+    sent_at = play.send()
+    play.budget.observe(RateLimitSeen(overloaded=True, **said), sent_at, play.now, UNIX)
+    return play.wait
+
+
+def test_a_503_pauses_like_a_429_that_names_no_time(play: Play) -> None:
+    """Those that were under way at the time are no news."""
+    sent_at = play.send()
+
+    assert 60 / 512 == pytest.approx(overload(play))
+
+    play.budget.observe(RateLimitSeen(overloaded=True), sent_at, play.now, UNIX)
+
+    assert 60 / 512 == pytest.approx(play.wait)
+
+
+def test_many_503_in_a_row_are_an_outage(play: Play) -> None:
+    """Five pause for 5 seconds in all; what follows pauses nobody, until the next success."""
+    for _ in range(5):
+        play.now += overload(play)
+
+    assert 5.0 == pytest.approx(play.now)
+    assert [0.0, 0.0, 0.0] == [overload(play) for _ in range(3)]
+
+    play.answer(play.send())
+
+    assert 0.0 < overload(play)
+
+
+def test_a_503_pauses_for_a_twelfth_of_the_period_at_most(play: Play) -> None:
+    """Though the last recovery took a minute."""
+    probes(play, 10)
+    play.answer(play.send())
+    play.now = 200.0
+    play.answer(play.send())
+
+    assert 5.0 == pytest.approx(overload(play))
+
+
+def test_a_503_that_says_what_remains_is_no_refusal(play: Play) -> None:
+    """The limiter counted it; something behind it is down."""
+    assert 0.0 == overload(play, remaining=50)
+    assert 50 == play.room
+
+
+def test_a_refusal_that_contradicts_what_answers_tell_is_paced(play: Play) -> None:
+    """A gateway in front has a limiter of its own: there, too, an interval is kept."""
+    play.answer(play.send(), 90, resets_in=30)
+    play.now += play.refuse(play.send())
+    play.answer(play.send(), 89, resets_in=30)
+
+    assert 60 / 512 == pytest.approx(play.wait, rel=0.01)
+
+
+def test_a_limit_of_another_period_is_not_learned(play: Play) -> None:
+    """5,000 a day are not 5,000 a minute; what remains counts all the same."""
+    sent_at = play.send()
+    seen = RateLimitSeen(limit=5000, remaining=7, reset=30.0, window=86_400.0)
+    play.budget.observe(seen, sent_at, play.now, UNIX)
+
+    assert play.budget.limit is None
+    assert 7 == play.room
+
+    play.send()
+    play.budget.observe(
+        RateLimitSeen(limit=100, remaining=6, reset=30.0, window=60.0), sent_at, play.now, UNIX
+    )
+
+    assert 100 == play.budget.limit
 
 
 def test_a_wait_that_proves_too_short_is_believed_less_and_less(play: Play) -> None:

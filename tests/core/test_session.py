@@ -1370,7 +1370,7 @@ async def test_a_call_can_be_cancelled_at_any_moment(open_clients: OpenClient) -
     """After a cancellation in turn 0, 1, 2... of the loop nothing is left, and the next works."""
     limits = RateLimits(requests=10**6, burst=10**6)
     turns = 0
-    async with RawServer(answering(answer(status=503), answer(status=503), answer())) as server:
+    async with RawServer(answering(answer(status=502), answer(status=502), answer())) as server:
         for turns in range(400):
             client = open_clients(
                 server, limiter=LocalLimiter(limits), retry=RetryPolicy(base=1e-9)

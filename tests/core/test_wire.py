@@ -557,7 +557,7 @@ def test_only_a_429_says_that_the_rate_limit_was_exceeded() -> None:
     """The wait of a 503 is not the rate limit's; the error has it."""
     came = reply(503, b"", {"Retry-After": "7"})
 
-    assert RateLimitSeen() == read_rate_limit(came)
+    assert RateLimitSeen(overloaded=True) == read_rate_limit(came)
     assert 7.0 == failure(came).retry_after
 
 
@@ -597,13 +597,12 @@ def test_counts_that_are_none_are_absent(text: str) -> None:
         ("-60", None),
         ("9999999999", 9_999_999_999.0),
         ("10000000000", None),
-        ("1769251500000", None),
+        ("999999999999", None),
         ("nan", None),
-        ("Sat, 24 Jan 2026 10:45:00 GMT", None),
     ],
 )
 def test_a_reset_is_a_number_of_seconds(text: str, reset: float | None) -> None:
-    """Milliseconds since 1970 are no seconds of any age that we see."""
+    """Up to the year 2286; other units and dates are in `test_rate_limit_headers`."""
     assert reset == rate_limit(X_RateLimit_Reset=text).reset
 
 
