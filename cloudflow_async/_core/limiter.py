@@ -162,7 +162,7 @@ class LocalLimiter:
         self._timer: asyncio.TimerHandle | None = None
         self._rings_at = math.inf
         self._clock = LoopClock()
-        self._server = ServerBudget(self._limits.per, chance)
+        self._server = ServerBudget(self._limits.per, chance, self._limits.requests)
         self._bucket = Bucket(self._limits)
         self._ceiling = _new_ceiling(self._limits)
 

@@ -43,11 +43,22 @@ class RateLimits:
     """Seconds."""
 
     burst: int = 150
-    """Most requests at once after a rest, and most in any `burst_per` seconds."""
+    """Most requests at once after a rest, and most in any `burst_per` seconds.
+
+    With 1, requests are evenly spaced.  That suits a server that spaces them itself and does not
+    tell, such as nginx's `limit_req` and haproxy's counters: no request is refused.  With more, the
+    limiter learns the rate from refusals.
+    """
 
     burst_per: float | None = None
-    """Seconds; None: a sixth of `per`.  With as many as `per`, and a `burst` of `requests`, no
-    `per` seconds see more than `requests`: for a server that counts so and does not tell."""
+    """Seconds; None: a sixth of `per`.
+
+    With as many as `per`, and a `burst` of `requests`, no `per` seconds see more than `requests`.
+    That suits a server with fixed windows that does not tell: 300 calls at 100 a minute take 120
+    seconds, and none is refused.  It does not suit a server that counts any 60 seconds: an answer
+    that takes long moves its window, and a refused call then waits for a whole one, so that the
+    same calls take 180 seconds instead of 125.
+    """
 
     def __attrs_post_init__(self) -> None:
         check_int("requests", self.requests, 1)

@@ -80,6 +80,10 @@ _PROBES_BY_TRIES = (0.0, 1 / 10, 1 / 3, 0.9)
 """Shares of the period before which a request that was refused 0, 1, 2, 3 times or more is not the
 one that asks, if nothing was accepted since: five attempts outlast a window."""
 
+_PROBE_OF_WINDOW = 1 / 6
+"""Share of the period before which nobody asks if the server has accepted as many as it is expected
+to accept in a period: that is a window."""
+
 _LAST_RECOVERY = 1 / 4
 """Share of the time that the last recovery took; the next probes begin after it."""
 
@@ -125,13 +129,20 @@ class Outlook:
 
 
 class ServerBudget:
-    """Remaining, reset and pauses, from the server's answers.  Pure arithmetic."""
+    """Remaining, reset and pauses, from the server's answers.  Pure arithmetic.
+
+    Args:
+        per: Seconds of the period in which the server is expected to count.
+        chance: Returns 0 to 1.
+        expected: Requests that it is expected to accept in a period.
+    """
 
     __slots__ = (
         "_allowance",
         "_answered_at",
         "_began_at",
         "_clock",
+        "_expected",
         "_first_probe",
         "_noted_at",
         "_pacing",
@@ -150,13 +161,16 @@ class ServerBudget:
         "rivals",
     )
 
-    def __init__(self, per: float, chance: Callable[[], float] = random.random) -> None:
+    def __init__(
+        self, per: float, chance: Callable[[], float] = random.random, expected: float = math.inf
+    ) -> None:
         self.in_flight = 0
         self.limit: int | None = None
         self.reset: float | None = None
         self.paused_until = -math.inf
         self.rivals = Rivals(per, chance)
         self._per = per
+        self._expected = expected
         self._clock = ServerClock()
         self._remaining: int | None = None
         self._noted_at = -math.inf
@@ -423,6 +437,8 @@ class ServerBudget:
 
     def _next_probe(self, now: float, tries: int) -> float:
         least = max(_NEXT_PROBE * (now - self._refused_at) / self._per, self._first_probe)
+        if self.rivals.accepted >= self._expected:
+            least = max(least, _PROBE_OF_WINDOW)
         if tries <= self._refusals:
             least = max(least, _PROBES_BY_TRIES[min(tries, len(_PROBES_BY_TRIES) - 1)])
         share = next((share for share in _PROBES if share > least), None)

@@ -408,6 +408,18 @@ def test_a_call_that_is_refused_again_and_again_outlasts_a_window(play: Play) ->
     assert [60 / 512, 60 / 5.8, 30.0, 60.0] == pytest.approx(times)
 
 
+@pytest.mark.parametrize(("accepted", "share"), [(2, 1 / 512), (3, 1 / 5.8)])
+def test_after_as_many_as_a_period_accepts_probes_begin_late(
+    play: Play, accepted: int, share: float
+) -> None:
+    """A server that has accepted all that is expected of it is at the end of a window."""
+    play.budget = ServerBudget(60.0, lambda: 0.0, expected=3)
+    for _ in range(accepted):
+        play.answer(play.send())
+
+    assert [60 * share] == pytest.approx(probes(play, 1))
+
+
 def test_probes_begin_late_where_the_last_recovery_took_long(play: Play) -> None:
     """After a quarter of the time that it took."""
     probes(play, 9)
