@@ -6,8 +6,9 @@ that is asked last), what the server said (`server_budget.ServerBudget`), and th
 requests under way.  Nobody else is looked at, so nobody is overtaken, and ten thousand callers
 cost one timer.  Only where a reserve holds the first back, the first of high priority is looked at
 as well.  A caller that tries again shows its earlier permit and stands where it stood; but once the
-server has refused anybody, it lets those pass who were not refused, until as many were accepted
-as it had attempts; where there are none, it goes alone.
+server has refused anybody, it lets those pass that were not refused, until three times as many
+were accepted as it had attempts.  Where there are no others, the one with the fewest attempts goes,
+alone.
 
 All times are those of `LoopClock`, which goes on when one event loop follows another, so that
 budget and pauses survive a second `asyncio.run`.
@@ -220,7 +221,7 @@ class LocalLimiter:
         else:
             paused_until = self._server.paused_until
             self._server.observe(seen, permit.sent_at, now, time.time(), permit.tries)
-            self._pauses += seen.throttled and paused_until <= now < self._server.paused_until
+            self._pauses += paused_until <= now < self._server.paused_until
             self._learn(now)
         self._advance()
 

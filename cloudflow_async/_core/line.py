@@ -6,7 +6,8 @@ ten grants that are made while somebody waits in a lane, one at least is that la
 with k others before it in its own lane therefore leaves with the 10 (k + 1)th grant at the latest.
 
 The limits of patience differ by one, so that two lanes that run out of it together both keep the
-promise.  In each lane, those who try again may have to let fresh ones pass: see `Line.first`.
+promise.  In each lane, those who try again may have to let others pass that had fewer attempts:
+see `Line.first`.
 
 Those who give up are taken out when they come to the front, or when they are the most.
 """
@@ -16,7 +17,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 import attrs
 
@@ -100,7 +101,9 @@ class Line:
         """Return who is next; None when nobody waits.
 
         Args:
-            most_tries: Who had more attempts lets those of its lane pass who had none.
+            most_tries: Of those with at most so many attempts, the one with the most goes, if it
+                had any; else the one with the fewest.  Infinity: those who try again stand where
+                they stood.
         """
         if not self.waiting:
             return None
@@ -157,8 +160,11 @@ class Line:
         return self._lanes[place.lane].setdefault(place.tries, [])
 
     def _front(self, lane: int, most_tries: float = math.inf) -> Place:
+        heaps = self._lanes[lane]
+        if len(heaps) == 1:
+            return cast("Place", _front_of(heaps[0]))
         fronts = {}
-        for tries, heap in self._lanes[lane].items():
+        for tries, heap in heaps.items():
             if (front := _front_of(heap)) is not None:
                 fronts[tries] = front
         if len(fronts) == 1:

@@ -191,7 +191,7 @@ class LimiterStatistics(TypedDict):
     """Seconds that all callers together have waited."""
 
     pauses: int
-    """Times that a 429 made everybody wait."""
+    """Times that a 429, or a 503 that looks like one, made everybody wait."""
 
 
 @attrs.frozen(kw_only=True)
@@ -220,7 +220,7 @@ class Statistics:
     """Seconds that all callers of the limiter together have waited for their turn."""
 
     pauses: int
-    """Times that a 429 made everybody wait."""
+    """Times that a 429, or a 503 that looks like one, made everybody wait."""
 
     connections: int
     """Open connections of the pool."""

@@ -24,7 +24,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from .arguments import is_number
 from .messages import Json, RateLimitSeen, Reply
@@ -41,7 +41,7 @@ _UNIX_UNITS: Final = ((0.0, 1.0), (1e12, 1e-3), (1e15, 1e-6))
 seconds (the year 2286); milliseconds and microseconds begin at 10^9 seconds (the year 2001)."""
 
 _NUMBER = re.compile(r"\+?[0-9]{1,18}(\.[0-9]{1,9})?", re.ASCII)
-_WHOLE = re.compile(r"[0-9]{1,12}", re.ASCII)
+_MOST_DIGITS = 12
 _RFC_3339 = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?"
     r"([Zz]|[+-][0-9]{2}:[0-9]{2})?",
@@ -79,6 +79,13 @@ class _Member(NamedTuple):
 
 
 _NOTHING = _Budget()
+
+_Said: TypeAlias = tuple[int | None, int | None, float | None, float | None]
+"""What the fields of a `_Budget` are."""
+
+_SILENT: Final[_Said] = (None, None, None, None)
+
+_X_HEADERS: Final = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
 
 
 def read_budget(reply: Reply, error: Mapping[str, Json]) -> RateLimitSeen:
@@ -139,7 +146,7 @@ def _wait_of_json(value: Json) -> float | None:
 
 
 def _wait_of_reset(headers: Mapping[str, str]) -> float | None:
-    wait = _budget(headers).reset
+    _, _, wait, _ = _budget(headers)
     if wait is not None and wait >= RELATIVE_RESET:
         now = _date(headers.get("Date"))
         wait = None if now is None else max(0.0, wait - now)
@@ -147,24 +154,19 @@ def _wait_of_reset(headers: Mapping[str, str]) -> float | None:
     return wait if wait is not None and wait <= _LONGEST_RESET else None
 
 
-def _budget(headers: Mapping[str, str]) -> _Budget:
-    first = _NOTHING
-    for family in _FAMILIES:
+def _budget(headers: Mapping[str, str]) -> _Said:
+    limit, remaining, reset = map(headers.get, _X_HEADERS)
+    told = _SILENT
+    if not (limit is remaining is reset is None):
+        told = _whole(limit), _whole(remaining), _reset(reset), None
+    # Most servers send the first family or none, and each call comes here.
+    if told[1] is not None or not ("RateLimit" in headers or "RateLimit-Remaining" in headers):
+        return told
+    for family in _OTHER_FAMILIES:
         found = family(headers)
         if found.remaining is not None:
             return found
-        if first is _NOTHING:
-            first = found
-    return first
-
-
-def _x_headers(headers: Mapping[str, str]) -> _Budget:
-    limit = headers.get("X-RateLimit-Limit")
-    remaining = headers.get("X-RateLimit-Remaining")
-    reset = headers.get("X-RateLimit-Reset")
-    if limit is remaining is reset is None:
-        return _NOTHING
-    return _Budget(_whole(limit), _whole(remaining), _reset(reset))
+    return told
 
 
 def _combined(headers: Mapping[str, str]) -> _Budget:
@@ -193,11 +195,7 @@ def _separate(headers: Mapping[str, str]) -> _Budget:
     )
 
 
-_FAMILIES: Final[tuple[Callable[[Mapping[str, str]], _Budget], ...]] = (
-    _x_headers,
-    _combined,
-    _separate,
-)
+_OTHER_FAMILIES: Final = (_combined, _separate)
 
 
 @lru_cache(maxsize=8)
@@ -281,9 +279,10 @@ def _number(text: str | None) -> float | None:
 
 
 def _whole(text: str | None) -> int | None:
-    if text is None or _WHOLE.fullmatch(text := text.strip(" \t")) is None:
+    if text is None:
         return None
-    return int(text)
+    text = text.strip(" \t")
+    return int(text) if text.isdigit() and text.isascii() and len(text) <= _MOST_DIGITS else None
 
 
 def _date(text: str | None) -> float | None:

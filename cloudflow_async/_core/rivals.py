@@ -34,7 +34,6 @@ _FADING = 1 / 16
 _MEMORY = 2.0
 """Periods for which a refusal is remembered."""
 
-
 _GROWTH = 2.0
 """Factor for the gap after a refusal."""
 

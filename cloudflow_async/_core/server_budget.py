@@ -80,6 +80,10 @@ _PROBES_BY_TRIES = (0.0, 1 / 10, 1 / 3, 0.9)
 """Shares of the period before which a request that was refused 0, 1, 2, 3 times or more is not the
 one that asks, if nothing was accepted since: five attempts outlast a window."""
 
+_PER_TRY = 3
+"""Requests to be accepted after a refusal for each attempt of the one that goes next, so that the
+last attempts are not those that find out how things stand."""
+
 _PROBE_OF_WINDOW = 1 / 6
 """Share of the period before which nobody asks if the server has accepted as many as it is expected
 to accept in a period: that is a window."""
@@ -204,7 +208,7 @@ class ServerBudget:
             return self.paused_until - now
         if (gap := self.rivals.wait(now)) and (self._remaining or 0) <= _PLENTY:
             return gap
-        if interval := self._pacing.wait(now, tries):
+        if self._pacing.interval and (interval := self._pacing.wait(now, tries)):
             return interval
         if self._remaining is None or now >= self._reset_at - DUST:
             self._expire(now)
@@ -238,7 +242,7 @@ class ServerBudget:
 
     def most_tries(self, now: float) -> float:
         """Return how many attempts a request may have had that goes before fresh ones."""
-        return self.rivals.accepted / 2 if self.rivals.suspected(now) else math.inf
+        return self.rivals.accepted / _PER_TRY if self.rivals.suspected(now) else math.inf
 
     def send(self, now: float) -> None:
         """Count a request that leaves now."""
@@ -411,8 +415,8 @@ class ServerBudget:
             self._pause_until(self._refuse(until, now, guessed=True))
 
     def _refuse(self, until: float, now: float, *, guessed: bool) -> float:
-        if accepted := self.rivals.accepted:
-            self._threshold = max(1, min(self._allowance / 2, accepted / 4))
+        if self.rivals.accepted:
+            self._threshold = max(1, min(self._allowance / 2, self.rivals.accepted / 4))
         self.rivals.refuse(now, guessed=guessed)
         later = self.rivals.delay(now, self._refusals)
         if guessed:

@@ -103,7 +103,7 @@ def test_values_of_two_families_are_not_mixed() -> None:
         ),
         ('"resolvers";r=0;t=52', '"fixed window";"resolvers";q=3000;w=300', (None, 0, 52)),
         ("limit=10, remaining=0, reset=7", None, (10, 0, 7)),
-        ("limit=10, remaining=x, reset=7", None, (10, None, 7)),
+        ("limit=10, remaining=x, reset=7", None, (None, None, None)),
     ],
 )
 def test_the_tightest_policy_applies(

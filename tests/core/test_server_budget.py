@@ -408,6 +408,11 @@ def test_a_call_that_is_refused_again_and_again_outlasts_a_window(play: Play) ->
     assert [60 / 512, 60 / 5.8, 30.0, 60.0] == pytest.approx(times)
 
 
+def test_a_call_that_was_refused_before_others_were_accepted_asks_early(play: Play) -> None:
+    """Its earlier refusals say nothing about this pause."""
+    assert [60 / 512] == pytest.approx(probes(play, 1, tries=3))
+
+
 @pytest.mark.parametrize(("accepted", "share"), [(2, 1 / 512), (3, 1 / 5.8)])
 def test_after_as_many_as_a_period_accepts_probes_begin_late(
     play: Play, accepted: int, share: float
@@ -511,7 +516,7 @@ def test_many_503_in_a_row_are_an_outage(play: Play) -> None:
 
 
 def test_a_503_pauses_for_a_twelfth_of_the_period_at_most(play: Play) -> None:
-    """Though the last recovery took a minute."""
+    """Though the last recovery took a minute; a 503 that left before it is no news."""
     probes(play, 10)
     play.answer(play.send())
     play.now = 200.0
