@@ -306,17 +306,6 @@ def _shown_headers(headers: Mapping[str, str], redact: Redact) -> CIMultiDict[st
     return shown
 
 
-
-
-
-
-
-
-
-
-
-
-
 def _text(value: Json, redact: Redact) -> str | None:
     return printable(redact(value))[:_EXCERPT] if isinstance(value, str) else None
 

@@ -60,8 +60,16 @@ def _only_pages(outcome: str) -> dict[str, str]:
     return row(NA, NA, NA, outcome)
 
 
-def _reading(change: Callable[[int, dict[str, Any]], None], *, expected: list[str] = _ALL) -> Play:
-    """Return how a whole list is read whose pages are changed, by their number."""
+def _reading(
+    change: Callable[[int, dict[str, Any]], None],
+    *,
+    expected: list[str] = _ALL,
+    new_rows: int = PAGE_SIZE,
+) -> Play:
+    """Return how a whole list is read whose pages are changed, by their number.
+
+    A page brings `new_rows`, or more.
+    """
 
     async def play(cell: Cell) -> str:
         async with nothing_kept(), trial("PAGE") as it:
@@ -72,7 +80,7 @@ def _reading(change: Callable[[int, dict[str, Any]], None], *, expected: list[st
 
             assert expected == [each for each in seen if each in expected]
             assert len(set(seen)) == len(seen)
-            assert it.server.sends <= -(-ROWS // PAGE_SIZE) + _SPARE
+            assert it.server.sends <= -(-ROWS // new_rows) + _SPARE
         return "ok"
 
     return play
@@ -266,7 +274,7 @@ FAULTS: Final[tuple[Fault, ...]] = (
     Fault(
         id="m7",
         words="fewer rows than were asked for",
-        play=_reading(_clamp),
+        play=_reading(_clamp, new_rows=1),  # the other one joins it to the page before
         cells=_only_pages("ok"),
     ),
     Fault(

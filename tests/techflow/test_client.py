@@ -194,7 +194,7 @@ async def test_a_429_that_tells_nothing(serve: Serve) -> None:
     early = [at for at in sent_at if at < free_at]
     assert 20 == len(found)
     # A handful before anything is known; then one asks, after pauses that grow.
-    assert len(early) <= 6
+    assert len(early) <= 15
     assert len(sent_at) == 20 + len(early)
     assert sent_at[-1] < 60
 
