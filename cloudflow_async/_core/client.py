@@ -44,6 +44,7 @@ _HEADER_NAME = re.compile(r"[A-Za-z0-9-]+")
 _OURS = frozenset(
     {"authorization", "x-api-key", "cookie", "host", "content-length", "transfer-encoding"}
 )
+_LIMITER = "a Limiter, such as LocalLimiter(...)"
 _LIMITER_METHODS = ("acquire", "observe", "release", "forecast", "status", "statistics")
 
 
@@ -292,7 +293,7 @@ class Client:
 def _check_limiter(limiter: object, limits: object, reserve: int) -> None:
     advice = "Did you mean limits=?" if isinstance(limiter, RateLimits) else ""
     if limiter is not None:
-        check_methods("limiter", limiter, _LIMITER_METHODS, "a limiter", advice)
+        check_methods("limiter", limiter, _LIMITER_METHODS, _LIMITER, advice)
     if limits is not None:
         advice = "Did you mean limiter=?" if isinstance(limits, LocalLimiter) else ""
         check_kind("limits", limits, RateLimits, "RateLimits(...)", advice)

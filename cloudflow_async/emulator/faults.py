@@ -24,6 +24,11 @@ _HTML = """<html>
 _REASONS = {429: "Too Many Requests", 502: "Bad Gateway", 503: "Service Unavailable"}
 
 
+def _shown(call: object) -> str:
+    """Return how a caller's own function is shown: what it is bound to may be a secret."""
+    return "None" if call is None else f"<{type(call).__name__}>"
+
+
 # What is of no fitting type stays as it is, for `check_fault` to refuse.
 def _upper(method: str | None) -> str | None:
     return method.upper() if isinstance(method, str) else method
@@ -119,7 +124,7 @@ class Fault:
     """Send the answer, its head included, at so many bytes a second of the running loop; without a
     `piece_size` in 20 pieces a second.  None: as fast as it goes."""
 
-    before: Callable[[Emulator], object] | None = None
+    before: Callable[[Emulator], object] | None = attrs.field(default=None, repr=_shown)
     """Called just before the request is processed, for instance to insert or delete rows."""
 
     def __attrs_post_init__(self) -> None:

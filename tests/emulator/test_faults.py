@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from typing import Any
 
@@ -82,3 +83,11 @@ def test_a_fault_cannot_be_changed() -> None:
     """It can be injected again and again."""
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         Fault(status=500).status = 200  # type: ignore[misc]
+
+
+def test_a_callable_is_shown_by_its_class_alone() -> None:
+    """What a partial function is bound to may be a secret."""
+    fault = Fault(before=functools.partial(print, "cf_live_canary"))
+
+    assert "before=<partial>" in repr(fault)
+    assert "canary" not in repr(fault)
