@@ -25,7 +25,7 @@ def __getattr__(name: str) -> object:
     # Tools ask every module for special names; that must not load anything either.
     if not name.startswith("__") or name in {"__all__", "__version__"}:
         public = import_module("._public", __name__)
-        if name == "__all__" or name in public.__all__:
+        if name in {"__all__", "_NO_FIELDS", *public.__all__}:
             value: object = getattr(public, name)
             globals()[name] = value
             return value

@@ -46,6 +46,7 @@ from ._core.errors import (
     WebhookVerificationError,
     WrongLoopError,
 )
+from ._core.fields import NO_FIELDS as _NO_FIELDS  # noqa: F401 - pickles name it
 from ._core.limiter import Limiter, LocalLimiter, Permit
 from ._core.limits import Priority, RateLimits
 from ._core.messages import (
@@ -53,7 +54,6 @@ from ._core.messages import (
     Json,
     RateLimitSeen,
     RateLimitStatus,
-    Response,
     Statistics,
     Unset,
 )
@@ -61,6 +61,7 @@ from ._core.page import Bookmark, ListReport, OnDrift, Page
 from ._core.paging import Pages
 from ._core.retry import RetryPolicy
 from ._core.version import VERSION as __version__  # noqa: N811 - the usual name
+from ._core.wire import Response
 from .cloudflow.analytics import MetricPoint, MetricValues, WorkflowMetrics
 from .cloudflow.client import CloudFlow
 from .cloudflow.pipelines import Execution, ExecutionStatus

@@ -16,10 +16,11 @@ from .errors import (
     out_of_time,
 )
 from .limiter import Permit
-from .messages import Request, Response
+from .messages import Request
 from .options import Options
 from .retry import REPEATABLE
 from .scope import Scope
+from .wire import Response
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that change nothing (RFC 9110, 9.2.1)."""

@@ -27,6 +27,7 @@ from .file_locking import acquire, release
 from .json import loads
 from .messages import UNSET, Json, Unset
 from .paths import reason, shown, to_path
+from .public import public
 from .threads import finish
 
 _FORMAT: Final = "cloudflow_async checkpoint"
@@ -53,6 +54,7 @@ class _Content:
     note: Json = None
 
 
+@public("cloudflow_async")
 class Checkpoint:
     """A file that says how far a run, such as a `fan_out`, has come; readable by its owner alone.
 

@@ -17,7 +17,7 @@ from .codec import prepare
 from .errors import InvalidArgumentError
 from .limiter import Limiter, LocalLimiter
 from .limits import Priority, RateLimits
-from .messages import UNSET, RateLimitStatus, Response, Statistics, Unset
+from .messages import UNSET, RateLimitStatus, Statistics, Unset
 from .options import Options
 from .paging import Pages
 from .proxy import Proxy
@@ -32,6 +32,7 @@ from .transport import (
 )
 from .urls import check_base_url, check_header, check_path
 from .version import VERSION
+from .wire import Response
 
 if TYPE_CHECKING:
     import aiohttp

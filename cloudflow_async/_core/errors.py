@@ -48,7 +48,10 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
+from .public import public
 
+
+@public("cloudflow_async")
 class CloudFlowError(Exception):
     """Root of all errors of this package."""
 
@@ -81,10 +84,12 @@ class CloudFlowError(Exception):
         return str(self.args[0])
 
 
+@public("cloudflow_async")
 class InvalidArgumentError(CloudFlowError, ValueError):
     """An argument cannot be used; raised before anything is sent."""
 
 
+@public("cloudflow_async")
 class TransportError(CloudFlowError):
     """No complete answer came: connecting, sending or receiving failed, or a proxy refused."""
 
@@ -102,10 +107,12 @@ class TransportError(CloudFlowError):
         self.retryable = retryable
 
 
+@public("cloudflow_async")
 class RequestTimeoutError(TransportError, TimeoutError):
     """One attempt took longer than `timeout` seconds; also a `TimeoutError`."""
 
 
+@public("cloudflow_async")
 class ResponseTooLargeError(TransportError):
     """The head of an answer, or its decompressed body, exceeds its limit; reading stopped there.
 
@@ -113,6 +120,7 @@ class ResponseTooLargeError(TransportError):
     """
 
 
+@public("cloudflow_async")
 class StatusError(CloudFlowError):
     """The server answered with an error status (API document: Error Handling)."""
 
@@ -197,34 +205,42 @@ class StatusError(CloudFlowError):
         return self.server_message or super().message
 
 
+@public("cloudflow_async")
 class BadRequestError(StatusError):
     """400, and other 4xx statuses without a class of their own: the request is at fault."""
 
 
+@public("cloudflow_async")
 class AuthenticationError(StatusError):
     """401: the credential is missing, wrong or expired."""
 
 
+@public("cloudflow_async")
 class PermissionDeniedError(StatusError):
     """403: the credential lacks a scope or permission."""
 
 
+@public("cloudflow_async")
 class NotFoundError(StatusError):
     """404 or 410: the resource does not exist or was deleted."""
 
 
+@public("cloudflow_async")
 class ConflictError(StatusError):
     """409 or 412: the request contradicts what exists, such as ``duplicate_resource``."""
 
 
+@public("cloudflow_async")
 class RateLimitedError(StatusError):
     """429, and no attempt or patience left; `retry_after` says how long the server asks to wait."""
 
 
+@public("cloudflow_async")
 class ServerError(StatusError):
     """5xx: the service failed; name `request_id` when you write to its support."""
 
 
+@public("cloudflow_async")
 class DecodeError(CloudFlowError):
     """An answer is not JSON, or not of the shape that the API document shows."""
 
@@ -257,6 +273,7 @@ class DecodeError(CloudFlowError):
         self.retryable = retryable
 
 
+@public("cloudflow_async")
 class ResponseMismatchError(CloudFlowError):
     """An answer names another resource than the one that was asked for, and was not handed out.
 
@@ -288,6 +305,7 @@ class ResponseMismatchError(CloudFlowError):
         self.request_id = request_id
 
 
+@public("cloudflow_async")
 class OutcomeUnknownError(CloudFlowError):
     """A POST or PATCH failed in a way that leaves open whether it was applied.
 
@@ -306,6 +324,7 @@ class OutcomeUnknownError(CloudFlowError):
         self.error = error
 
 
+@public("cloudflow_async")
 class DeadlineExceededError(CloudFlowError, TimeoutError):
     """The call's `deadline` passed, or a wait was not begun because it would pass it.
 
@@ -343,6 +362,7 @@ class DeadlineExceededError(CloudFlowError, TimeoutError):
         self.retry_after = retry_after
 
 
+@public("cloudflow_async")
 class UnexpectedRedirectError(CloudFlowError):
     """The server answered 3xx, and redirects are not followed.
 
@@ -374,18 +394,22 @@ class UnexpectedRedirectError(CloudFlowError):
         self.request_id = request_id
 
 
+@public("cloudflow_async")
 class CrossOriginError(CloudFlowError):
     """A URL points to another origin than the client's; credentials do not go there."""
 
 
+@public("cloudflow_async")
 class PaginationError(CloudFlowError):
     """Pages contradict each other; `resume_at` is the offset with which to go on."""
 
 
+@public("cloudflow_async")
 class DriftError(PaginationError):
     """Rows were inserted or deleted between two pages."""
 
 
+@public("cloudflow_async")
 class CheckpointError(CloudFlowError):
     """A checkpoint's file cannot be read, written or had: damaged, foreign, or used by another.
 
@@ -393,10 +417,12 @@ class CheckpointError(CloudFlowError):
     """
 
 
+@public("cloudflow_async")
 class CredentialError(CloudFlowError):
     """A credential cannot be used."""
 
 
+@public("cloudflow_async")
 class NoCredentialsError(CredentialError):
     """No credential was given and none was found."""
 
@@ -410,10 +436,12 @@ class NoCredentialsError(CredentialError):
         self.tried = tried
 
 
+@public("cloudflow_async")
 class ReauthenticationRequiredError(CredentialError):
     """The login has ended, or there was none yet: a person has to log in."""
 
 
+@public("cloudflow_async")
 class LoginError(CredentialError):
     """A login did not succeed: it was denied, took too long, or its answer cannot be trusted."""
 
@@ -425,6 +453,7 @@ class LoginError(CredentialError):
         self.error = error
 
 
+@public("cloudflow_async")
 class TokenRequestError(CredentialError):
     """The token endpoint gave no token."""
 
@@ -452,10 +481,12 @@ class TokenRequestError(CredentialError):
         self.retryable = retryable
 
 
+@public("cloudflow_async")
 class InsecureFileError(CredentialError):
     """Others than its owner could read or change a file with a credential; it was not used."""
 
 
+@public("cloudflow_async")
 class MissingScopeError(CredentialError):
     """The credential is known to lack the scope that the call needs; nothing was sent."""
 
@@ -467,14 +498,17 @@ class MissingScopeError(CredentialError):
         self.scope = scope
 
 
+@public("cloudflow_async")
 class CredentialWarning(UserWarning):
     """A credential works, but something about it should be changed."""
 
 
+@public("cloudflow_async")
 class InsecureKeyFileWarning(CredentialWarning):
     """Others than its owner may read the file of a private key or an API key."""
 
 
+@public("cloudflow_async")
 class InvalidStateError(CloudFlowError, RuntimeError):
     """A call is not possible in the state that its object is in; the message says what is.
 
@@ -482,10 +516,12 @@ class InvalidStateError(CloudFlowError, RuntimeError):
     """
 
 
+@public("cloudflow_async")
 class ClientClosedError(InvalidStateError):
     """The client was closed, before the call or during it."""
 
 
+@public("cloudflow_async")
 class ForkedClientError(InvalidStateError):
     """The client was in use when this process was forked, and belongs to the parent.
 
@@ -493,14 +529,17 @@ class ForkedClientError(InvalidStateError):
     """
 
 
+@public("cloudflow_async")
 class WrongLoopError(InvalidStateError):
     """The client is in use on another event loop that still runs, or no asyncio loop runs."""
 
 
+@public("cloudflow_async")
 class WebhookVerificationError(CloudFlowError):
     """A webhook delivery cannot be trusted, or is not a delivery."""
 
 
+@public("cloudflow_async")
 class WebhookPayloadError(WebhookVerificationError):
     """A webhook delivery is signed and in time, but its body is no event."""
 

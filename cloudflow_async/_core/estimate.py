@@ -10,11 +10,13 @@ import attrs
 from .errors import InvalidArgumentError
 from .fan_out import FanOut
 from .paging import Pages, rows_after
+from .public import public
 from .survey import Size
 
 T = TypeVar("T")
 
 
+@public("cloudflow_async")
 @attrs.frozen(kw_only=True)
 class Estimate:
     """What it will cost to read a list, or many; as a str: ``1,912 requests, 19 minutes``."""

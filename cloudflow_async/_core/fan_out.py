@@ -30,6 +30,7 @@ from .event_loop import running_loop
 from .fan_out_report import FanOutReport, Progress
 from .journal import Journal
 from .parts import Part, Source
+from .public import public
 from .survey import KEPT, Size, look, survey
 
 T = TypeVar("T")
@@ -46,6 +47,7 @@ _ENDS_ALL = (
 )
 
 
+@public("cloudflow_async")
 class FanOut(Generic[T]):
     """Rows of many lists as they arrive: ``async with`` it, then ``async for`` over it.
 

@@ -9,8 +9,10 @@ import attrs
 
 from .errors import CloudFlowError
 from .page import ListReport
+from .public import public
 
 
+@public("cloudflow_async")
 @attrs.define(kw_only=True)
 class FanOutReport:
     """How a fan-out went, or goes; one that was resumed counts the runs before it too."""

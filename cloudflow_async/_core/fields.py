@@ -26,12 +26,13 @@ _changing: Any = _refuse
 
 
 class _NoFields(dict[str, Json]):
-    """The type of `NO_FIELDS`."""
+    """The type of `NO_FIELDS`; pickles name the package, not this file."""
 
     __slots__ = ()
+    __module__ = "cloudflow_async"
 
     def __reduce__(self) -> str:
-        return "NO_FIELDS"
+        return "_NO_FIELDS"
 
     __setitem__ = __delitem__ = __ior__ = _changing
     clear = pop = popitem = setdefault = update = _changing

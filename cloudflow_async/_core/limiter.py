@@ -38,6 +38,7 @@ from .limits import DUST, Bucket, Priority, RateLimits, check_priority
 from .line import HIGH, Line, Place
 from .loop_clock import LoopClock
 from .messages import LimiterStatistics, RateLimitSeen, RateLimitStatus
+from .public import public
 from .server_budget import ServerBudget
 
 _HIGHEST_LIMIT = 100_000
@@ -47,6 +48,7 @@ _SPARE = 0.001
 """Requests by which the ceiling is higher than our own bucket: both round in ways of their own."""
 
 
+@public("cloudflow_async")
 class Permit(NamedTuple):
     """Leave to send one request once; to be returned by `observe` or `release`."""
 
@@ -60,6 +62,7 @@ class Permit(NamedTuple):
     """How many the request had before."""
 
 
+@public("cloudflow_async")
 class Limiter(Protocol):
     """Decides when a request may leave.
 
@@ -117,6 +120,7 @@ class Limiter(Protocol):
         ...
 
 
+@public("cloudflow_async")
 class LocalLimiter:
     """The limiter of one process.
 

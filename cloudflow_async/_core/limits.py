@@ -15,6 +15,7 @@ import attrs
 
 from .arguments import check_choice, check_int, check_seconds
 from .errors import InvalidArgumentError
+from .public import public
 
 Priority: TypeAlias = Literal["high", "normal", "low"]
 """Who passes ahead of whom; see `Limiter.acquire`."""
@@ -32,6 +33,7 @@ def check_priority(priority: Priority) -> int:
     return PRIORITIES.index(priority)
 
 
+@public("cloudflow_async")
 @attrs.frozen(kw_only=True)
 class RateLimits:
     """How many requests may leave (API document: Rate Limiting, Default Limits)."""

@@ -5,17 +5,18 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Final, Protocol, TypeAlias, TypedDict
+from typing import Final, TypeAlias, TypedDict
 
 import attrs
 
-from .errors import DecodeError
+from .public import public
 from .secret import Secret
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 """Any JSON value."""
 
 
+@public("cloudflow_async")
 class Unset(enum.Enum):
     """The type of `UNSET`."""
 
@@ -78,52 +79,7 @@ class Reply:
     """Seconds from sending to the last byte."""
 
 
-class JsonReader(Protocol):
-    """Turns the bytes of a body into a JSON value, or raises `DecodeError`."""
-
-    def __call__(self, body: bytes, /) -> Json:
-        """Return the value that `body` holds."""
-        ...
-
-
-def _no_reader(body: bytes, /) -> Json:  # noqa: ARG001 - protocol
-    raise DecodeError("the answer has no JSON")
-
-
-@attrs.frozen(kw_only=True)
-class Response:
-    """A successful answer."""
-
-    status: int
-    """HTTP status, 200 to 299."""
-
-    headers: Mapping[str, str] = attrs.field(repr=False)
-    """Case-insensitive."""
-
-    body: bytes = attrs.field(repr=False)
-    """The whole body, decompressed."""
-
-    request_id: str | None = None
-    """The server's name for this request, where it gives one."""
-
-    attempts: int = 1
-    """How many times the request was sent."""
-
-    elapsed: float = 0.0
-    """Seconds that the last attempt took on the wire."""
-
-    _reader: JsonReader = attrs.field(default=_no_reader, alias="reader", repr=False, eq=False)
-    _parsed: Json | Unset = attrs.field(default=UNSET, alias="parsed", repr=False, eq=False)
-
-    def json(self) -> Json:
-        """Return the body as JSON.
-
-        Raises:
-            DecodeError: The body is empty or not strict JSON.
-        """
-        return self._reader(self.body) if isinstance(self._parsed, Unset) else self._parsed
-
-
+@public("cloudflow_async")
 @attrs.frozen(kw_only=True)
 class RateLimitSeen:
     """What one answer says about the rate limit (API document: Rate Limit Headers).
@@ -158,6 +114,7 @@ class RateLimitSeen:
     """Seconds to wait, from the header or the body of a 429."""
 
 
+@public("cloudflow_async")
 @attrs.frozen(kw_only=True)
 class RateLimitStatus:
     """Where a client stands with its rate limit."""
@@ -194,6 +151,7 @@ class LimiterStatistics(TypedDict):
     """Times that a 429, or a 503 that looks like one, made everybody wait."""
 
 
+@public("cloudflow_async")
 @attrs.frozen(kw_only=True)
 class Statistics:
     """Counters of a client since it was made."""

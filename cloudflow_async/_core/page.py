@@ -11,6 +11,7 @@ import attrs
 from .arguments import check_int
 from .errors import CloudFlowError, InvalidArgumentError
 from .messages import Json
+from .public import public
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -27,6 +28,7 @@ OnDrift: TypeAlias = Literal["dedupe", "restart", "raise", "ignore"]
 """What is done when a list changes while it is read; `Pages` tells."""
 
 
+@public("cloudflow_async")
 @attrs.frozen(kw_only=True)
 class Page(Sequence[T_co], Generic[T_co]):
     """One page of a list; a sequence of its rows (API document: Pagination)."""
@@ -73,6 +75,7 @@ class Page(Sequence[T_co], Generic[T_co]):
         return self.items[index]
 
 
+@public("cloudflow_async")
 @attrs.frozen(kw_only=True)
 class Bookmark:
     """Where to go on in a list that may have changed meanwhile: a `start` that finds its place."""
@@ -113,6 +116,7 @@ class Bookmark:
         return cls(offset=offset, last_ids=tuple(ids), total=total)  # type: ignore[arg-type]
 
 
+@public("cloudflow_async")
 @attrs.define(kw_only=True)
 class ListReport:
     """How the reading of one list went, or goes."""

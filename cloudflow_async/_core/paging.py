@@ -13,6 +13,7 @@ from .arguments import check_choice, check_int
 from .drift import Ask, check
 from .errors import CloudFlowError, DriftError, PaginationError
 from .page import LARGEST_PAGE, Batch, Bookmark, ListReport, OnDrift, Page
+from .public import public
 from .reading import MOST_PASSES, Extent, Fetch, Reader, Window
 
 T = TypeVar("T")
@@ -53,6 +54,7 @@ class _Progress:
 _WAYS: Final = get_args(OnDrift)
 
 
+@public("cloudflow_async")
 class Pages(Generic[T]):
     """A list that is read over the network; made by the `list` methods, nothing is sent yet.
 

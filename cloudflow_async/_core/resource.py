@@ -14,7 +14,7 @@ from .codec import decode
 from .encoding import dumps
 from .errors import DecodeError, InvalidArgumentError, ResponseMismatchError
 from .instants import format_instant
-from .messages import UNSET, Json, Request, Response
+from .messages import UNSET, Json, Request
 from .options import Options
 from .page import LARGEST_PAGE, Bookmark, OnDrift, Page
 from .page_styles import PageStyle, offset_envelope
@@ -22,6 +22,7 @@ from .paging import Pages
 from .secret import Secret
 from .session import Session
 from .urls import target
+from .wire import Response
 
 T = TypeVar("T")
 

@@ -17,6 +17,7 @@ from .errors import (
     TransportError,
     UnexpectedRedirectError,
 )
+from .public import public
 
 REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 """Methods that may be sent again although the first may have been carried out (RFC 9110, 9.2.2)."""
@@ -35,6 +36,7 @@ _ATTEMPTS = 3
 _THROTTLED_ATTEMPTS = 5
 
 
+@public("cloudflow_async")
 @attrs.frozen(kw_only=True, init=False)
 class RetryPolicy:
     """How often, and how patiently, to try again.

@@ -35,13 +35,13 @@ from .errors import (
 from .event_loop import running_loop
 from .limiter import Limiter, Permit
 from .log import log_of
-from .messages import RateLimitSeen, RateLimitStatus, Reply, Request, Response, Statistics
+from .messages import RateLimitSeen, RateLimitStatus, Reply, Request, Statistics
 from .options import Options
 from .retry import REPEATABLE, RetryBudget, is_throttle, leaves_open
 from .scope import Scope
 from .transport import Transport
 from .urls import same_origin_path
-from .wire import read, read_rate_limit
+from .wire import Response, read, read_rate_limit
 
 _LOG = log_of()
 _MOST_HOPS = 3

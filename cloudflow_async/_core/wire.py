@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import Final
 
+import attrs
 from multidict import CIMultiDict
 
 from .errors import (
@@ -24,7 +25,8 @@ from .errors import (
     UnexpectedRedirectError,
 )
 from .json import loads
-from .messages import UNSET, Json, RateLimitSeen, Reply, Request, Response
+from .messages import UNSET, Json, RateLimitSeen, Reply, Request, Unset
+from .public import public
 from .rate_limit_headers import read_budget, retry_after
 from .redaction import Redact, redactor
 from .urls import origin
@@ -83,6 +85,40 @@ _UNPRINTABLE = re.compile(
 )
 
 
+@public("cloudflow_async")
+@attrs.frozen(kw_only=True)
+class Response:
+    """A successful answer."""
+
+    status: int
+    """HTTP status, 200 to 299."""
+
+    headers: Mapping[str, str] = attrs.field(repr=False)
+    """Case-insensitive."""
+
+    body: bytes = attrs.field(repr=False)
+    """The whole body, decompressed."""
+
+    request_id: str | None = None
+    """The server's name for this request, where it gives one."""
+
+    attempts: int = 1
+    """How many times the request was sent."""
+
+    elapsed: float = 0.0
+    """Seconds that the last attempt took on the wire."""
+
+    _parsed: Json | Unset = attrs.field(default=UNSET, alias="parsed", repr=False, eq=False)
+
+    def json(self) -> Json:
+        """Return the body as JSON.
+
+        Raises:
+            DecodeError: The body is empty or not strict JSON.
+        """
+        return loads(self.body) if isinstance(self._parsed, Unset) else self._parsed
+
+
 def read(
     request: Request, reply: Reply, attempts: int, signed: Mapping[str, str] | None = None
 ) -> Response:
@@ -130,7 +166,6 @@ def _judge(
         request_id=request_id,
         attempts=attempts,
         elapsed=reply.elapsed,
-        reader=loads,
         parsed=parsed,
     )
 

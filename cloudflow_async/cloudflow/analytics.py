@@ -11,6 +11,7 @@ import attrs
 from cloudflow_async._core.arguments import to_list
 from cloudflow_async._core.fields import unknown_fields
 from cloudflow_async._core.messages import Json
+from cloudflow_async._core.public import public
 from cloudflow_async._core.resource import Resource
 
 Period: TypeAlias = Literal["1h", "24h", "7d", "30d"]
@@ -22,6 +23,7 @@ Metric: TypeAlias = Literal[
 """The documented metrics."""
 
 
+@public("cloudflow_async")
 @attrs.frozen(kw_only=True, weakref_slot=False)
 class MetricValues:
     """The metrics of a whole period.
@@ -49,6 +51,7 @@ class MetricValues:
     """Metrics that the document does not list, as they came."""
 
 
+@public("cloudflow_async")
 @attrs.frozen(kw_only=True, weakref_slot=False)
 class MetricPoint:
     """The metrics of one interval of the time series; the document shows two of the five."""
@@ -75,6 +78,7 @@ class MetricPoint:
     """Metrics that the document does not list, as they came."""
 
 
+@public("cloudflow_async")
 @attrs.frozen(kw_only=True, weakref_slot=False)
 class WorkflowMetrics:
     """Performance of a workflow over a period (Get Workflow Metrics)."""

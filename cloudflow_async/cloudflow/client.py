@@ -16,6 +16,7 @@ from cloudflow_async._core.limiter import Limiter
 from cloudflow_async._core.limits import RateLimits
 from cloudflow_async._core.options import Options
 from cloudflow_async._core.proxy import read_proxy
+from cloudflow_async._core.public import public
 from cloudflow_async._core.retry import RetryPolicy
 from cloudflow_async._core.transport import LARGEST_BODY, LARGEST_HEADER
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     import aiohttp
 
 
+@public("cloudflow_async")
 class CloudFlow(Client):
     """The client of the CloudFlow API: ``async with CloudFlow("cf_live_...") as cf``.
 

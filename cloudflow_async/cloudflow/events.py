@@ -10,6 +10,7 @@ import attrs
 
 from cloudflow_async._core.fields import unknown_fields
 from cloudflow_async._core.messages import Json
+from cloudflow_async._core.public import public
 from cloudflow_async._core.webhooks import (
     TOLERANCE,
     EventData,
@@ -24,6 +25,7 @@ from cloudflow_async._core.webhooks import (
 )
 
 
+@public("cloudflow_async")
 @attrs.frozen(kw_only=True, weakref_slot=False)
 class WorkflowEventData(EventData):
     """What a workflow's event tells (Webhook Payload Example)."""
@@ -47,6 +49,7 @@ class WorkflowEventData(EventData):
     """Undocumented fields, as they came."""
 
 
+@public("cloudflow_async")
 @attrs.frozen(kw_only=True, weakref_slot=False)
 class PipelineEventData(EventData):
     """What a pipeline's event tells: the document shows none, so any field may be None.
@@ -76,6 +79,7 @@ class PipelineEventData(EventData):
     """Other fields, as they came."""
 
 
+@public("cloudflow_async")
 @attrs.frozen(kw_only=True)
 class WorkflowEvent(WebhookEvent):
     """Something happened to a workflow."""
@@ -84,21 +88,25 @@ class WorkflowEvent(WebhookEvent):
     """Which, and how it went."""
 
 
+@public("cloudflow_async")
 @attrs.frozen(kw_only=True)
 class WorkflowStarted(WorkflowEvent):
     """``workflow.started``."""
 
 
+@public("cloudflow_async")
 @attrs.frozen(kw_only=True)
 class WorkflowCompleted(WorkflowEvent):
     """``workflow.completed``."""
 
 
+@public("cloudflow_async")
 @attrs.frozen(kw_only=True)
 class WorkflowFailed(WorkflowEvent):
     """``workflow.failed``."""
 
 
+@public("cloudflow_async")
 @attrs.frozen(kw_only=True)
 class PipelineEvent(WebhookEvent):
     """Something happened to a pipeline."""
@@ -107,11 +115,13 @@ class PipelineEvent(WebhookEvent):
     """Which, and how it went."""
 
 
+@public("cloudflow_async")
 @attrs.frozen(kw_only=True)
 class PipelineCompleted(PipelineEvent):
     """``pipeline.completed``."""
 
 
+@public("cloudflow_async")
 @attrs.frozen(kw_only=True)
 class PipelineFailed(PipelineEvent):
     """``pipeline.failed``."""
@@ -127,6 +137,7 @@ EVENTS: Final[Mapping[str, type[WebhookEvent]]] = {
 """The document's Supported Events, each with its class."""
 
 
+@public("cloudflow_async")
 def verify_webhook(
     body: bytes,
     headers: WebhookHeaders,

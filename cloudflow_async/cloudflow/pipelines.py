@@ -19,6 +19,7 @@ from cloudflow_async._core.messages import UNSET, Json, Unset
 from cloudflow_async._core.options import Options
 from cloudflow_async._core.page import LARGEST_PAGE, Bookmark, OnDrift
 from cloudflow_async._core.paging import Pages
+from cloudflow_async._core.public import public
 from cloudflow_async._core.resource import Resource
 from cloudflow_async._core.session import Session
 
@@ -38,6 +39,7 @@ _ROUNDING: Final = 1.0
 _EXECUTIONS: Final = "/pipelines/{pipeline_id}/executions"
 
 
+@public("cloudflow_async")
 class ExecutionStatus(enum.StrEnum):
     """The documented states of an execution; any other stays the plain string that came."""
 
@@ -46,6 +48,7 @@ class ExecutionStatus(enum.StrEnum):
     FAILED = "failed"
 
 
+@public("cloudflow_async")
 @attrs.frozen(kw_only=True, weakref_slot=False)
 class Execution:
     """One run of a pipeline (List Pipeline Executions)."""

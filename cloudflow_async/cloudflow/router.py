@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal, TypeAlias, TypeVar, overload
 
+from cloudflow_async._core.public import public
 from cloudflow_async._core.webhooks import WebhookEvent
 from cloudflow_async._core.webhooks.router import Router
 
@@ -39,6 +40,7 @@ _OnPipeline = TypeVar("_OnPipeline", bound=HandlerOf[PipelineEvent])
 _OnAny = TypeVar("_OnAny", bound=HandlerOf[WebhookEvent])
 
 
+@public("cloudflow_async")
 class WebhookRouter(Router):
     """Verifies deliveries and calls the handlers of their events, once for each delivery.
 

@@ -10,10 +10,12 @@ import attrs
 from cloudflow_async._core.arguments import check_kind, to_list
 from cloudflow_async._core.fields import unknown_fields
 from cloudflow_async._core.messages import UNSET, Json, Unset
+from cloudflow_async._core.public import public
 from cloudflow_async._core.resource import Resource
 from cloudflow_async._core.secret import Secret
 
 
+@public("cloudflow_async")
 @attrs.frozen(kw_only=True, weakref_slot=False)
 class Webhook:
     """A configured webhook.

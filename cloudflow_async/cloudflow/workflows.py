@@ -22,6 +22,7 @@ from cloudflow_async._core.instants import instant
 from cloudflow_async._core.messages import UNSET, Json, Unset
 from cloudflow_async._core.page import Bookmark, OnDrift
 from cloudflow_async._core.paging import Pages
+from cloudflow_async._core.public import public
 from cloudflow_async._core.resource import Resource, json_of
 
 _ONE: Final = "/workflows/{workflow_id}"
@@ -31,6 +32,7 @@ _STEPS: Final = '[{"type": "send_email", ...}]'
 _WRITE: Final = "workflows:write"
 
 
+@public("cloudflow_async")
 class WorkflowStatus(enum.StrEnum):
     """The documented states of a workflow; any other stays the plain string that came."""
 
@@ -39,6 +41,7 @@ class WorkflowStatus(enum.StrEnum):
     ARCHIVED = "archived"
 
 
+@public("cloudflow_async")
 @attrs.frozen(kw_only=True, weakref_slot=False)
 class ScheduleTrigger:
     """Runs the workflow at the times of a cron expression."""
@@ -56,6 +59,7 @@ class ScheduleTrigger:
     """Undocumented fields, as they came."""
 
 
+@public("cloudflow_async")
 @attrs.frozen(kw_only=True, weakref_slot=False)
 class WebhookTrigger:
     """Runs the workflow when its `webhook_url` receives a POST."""
@@ -70,6 +74,7 @@ class WebhookTrigger:
     """Undocumented fields, as they came."""
 
 
+@public("cloudflow_async")
 @attrs.frozen(kw_only=True, weakref_slot=False)
 class UnknownTrigger:
     """A trigger of a type that the API document does not show."""
@@ -85,6 +90,7 @@ Trigger: TypeAlias = ScheduleTrigger | WebhookTrigger | UnknownTrigger
 """What starts a workflow, told apart by `type`."""
 
 
+@public("cloudflow_async")
 @attrs.frozen(kw_only=True, weakref_slot=False)
 class FetchDataStep:
     """Reads rows from a source."""
@@ -108,6 +114,7 @@ class FetchDataStep:
     """Undocumented fields, as they came."""
 
 
+@public("cloudflow_async")
 @attrs.frozen(kw_only=True, weakref_slot=False)
 class TransformStep:
     """Changes rows by a script: one written into the step, or a stored one."""
@@ -128,6 +135,7 @@ class TransformStep:
     """Undocumented fields, as they came."""
 
 
+@public("cloudflow_async")
 @attrs.frozen(kw_only=True, weakref_slot=False)
 class SendEmailStep:
     """Sends an email made from a template."""
@@ -145,6 +153,7 @@ class SendEmailStep:
     """Undocumented fields, as they came."""
 
 
+@public("cloudflow_async")
 @attrs.frozen(kw_only=True, weakref_slot=False)
 class UnknownStep:
     """A step of a type that the API document does not show."""
@@ -163,6 +172,7 @@ Step: TypeAlias = FetchDataStep | TransformStep | SendEmailStep | UnknownStep
 """One step of a workflow, told apart by `type`."""
 
 
+@public("cloudflow_async")
 @attrs.frozen(kw_only=True, weakref_slot=False)
 class WorkflowRunMetrics:
     """How a workflow's runs went so far."""
@@ -183,6 +193,7 @@ class WorkflowRunMetrics:
     """Undocumented fields, as they came."""
 
 
+@public("cloudflow_async")
 @attrs.frozen(kw_only=True, weakref_slot=False)
 class WorkflowSummary:
     """A row of the list of workflows (List Workflows)."""
@@ -218,6 +229,7 @@ class WorkflowSummary:
     """Undocumented fields, as they came."""
 
 
+@public("cloudflow_async")
 @attrs.frozen(kw_only=True, weakref_slot=False)
 class Workflow:
     """A workflow in detail (Get Workflow Details)."""
@@ -253,6 +265,7 @@ class Workflow:
     """Undocumented fields, as they came."""
 
 
+@public("cloudflow_async")
 @attrs.frozen(kw_only=True, weakref_slot=False)
 class CreatedWorkflow:
     """The answer to a creation (Create Workflow): neither trigger nor steps come back."""
@@ -276,6 +289,7 @@ class CreatedWorkflow:
     """Undocumented fields, as they came."""
 
 
+@public("cloudflow_async")
 @attrs.frozen(kw_only=True, weakref_slot=False)
 class UpdatedWorkflow:
     """The answer to a change (Update Workflow): the changed fields, not the whole workflow."""

@@ -34,6 +34,19 @@ from .ledger import RecordedRequest
 from .limits import EmulatorLimits
 from .server import Emulator
 
+# Tracebacks and pickles name the module that users import from.
+for _class in (
+    DeliveryAttempt,
+    DeliveryFault,
+    Emulator,
+    EmulatorLimits,
+    Fault,
+    OAuthClient,
+    RecordedDelivery,
+    RecordedRequest,
+):
+    _class.__module__ = __name__
+
 __all__ = [
     "DeliveryAttempt",
     "DeliveryFault",

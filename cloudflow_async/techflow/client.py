@@ -13,6 +13,7 @@ from cloudflow_async._core.limiter import Limiter
 from cloudflow_async._core.limits import RateLimits
 from cloudflow_async._core.options import Options
 from cloudflow_async._core.proxy import read_proxy
+from cloudflow_async._core.public import public
 from cloudflow_async._core.retry import RetryPolicy
 from cloudflow_async._core.transport import LARGEST_BODY, LARGEST_HEADER
 
@@ -35,6 +36,7 @@ It names neither bursts nor headers, so that no 60 seconds see more than 100.
 """
 
 
+@public("cloudflow_async.techflow")
 class TechFlow(Client):
     """The client of the TechFlow API: ``async with TechFlow("your_key") as tf``.
 

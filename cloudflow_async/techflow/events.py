@@ -14,6 +14,7 @@ import attrs
 
 from cloudflow_async._core.fields import unknown_fields
 from cloudflow_async._core.messages import Json
+from cloudflow_async._core.public import public
 from cloudflow_async._core.webhooks import (
     TOLERANCE,
     EventData,
@@ -28,6 +29,7 @@ from cloudflow_async._core.webhooks import (
 )
 
 
+@public("cloudflow_async.techflow")
 @attrs.frozen(kw_only=True, weakref_slot=False)
 class WorkflowEventData(EventData):
     """What a workflow's event tells: the document shows none, so any field may be None."""
@@ -42,6 +44,7 @@ class WorkflowEventData(EventData):
     """Other fields, as they came."""
 
 
+@public("cloudflow_async.techflow")
 @attrs.frozen(kw_only=True, weakref_slot=False)
 class ExecutionEventData(EventData):
     """What an execution's event tells: the document shows none, so any field may be None."""
@@ -59,6 +62,7 @@ class ExecutionEventData(EventData):
     """Other fields, as they came."""
 
 
+@public("cloudflow_async.techflow")
 @attrs.frozen(kw_only=True)
 class WorkflowEvent(WebhookEvent):
     """A workflow was created, changed or deleted."""
@@ -67,21 +71,25 @@ class WorkflowEvent(WebhookEvent):
     """Which."""
 
 
+@public("cloudflow_async.techflow")
 @attrs.frozen(kw_only=True)
 class WorkflowCreated(WorkflowEvent):
     """``workflow.created``."""
 
 
+@public("cloudflow_async.techflow")
 @attrs.frozen(kw_only=True)
 class WorkflowUpdated(WorkflowEvent):
     """``workflow.updated``."""
 
 
+@public("cloudflow_async.techflow")
 @attrs.frozen(kw_only=True)
 class WorkflowDeleted(WorkflowEvent):
     """``workflow.deleted``."""
 
 
+@public("cloudflow_async.techflow")
 @attrs.frozen(kw_only=True)
 class ExecutionEvent(WebhookEvent):
     """An execution began or ended."""
@@ -90,16 +98,19 @@ class ExecutionEvent(WebhookEvent):
     """Which, and how it went."""
 
 
+@public("cloudflow_async.techflow")
 @attrs.frozen(kw_only=True)
 class ExecutionStarted(ExecutionEvent):
     """``execution.started``."""
 
 
+@public("cloudflow_async.techflow")
 @attrs.frozen(kw_only=True)
 class ExecutionCompleted(ExecutionEvent):
     """``execution.completed``."""
 
 
+@public("cloudflow_async.techflow")
 @attrs.frozen(kw_only=True)
 class ExecutionFailed(ExecutionEvent):
     """``execution.failed``."""
@@ -116,6 +127,7 @@ EVENTS: Final[Mapping[str, type[WebhookEvent]]] = {
 """The document's Webhook Events, each with its class."""
 
 
+@public("cloudflow_async.techflow")
 def verify_webhook(
     body: bytes,
     headers: WebhookHeaders,

@@ -9,10 +9,12 @@ import attrs
 from cloudflow_async._core.fields import unknown_fields
 from cloudflow_async._core.messages import Json
 from cloudflow_async._core.paging import Pages
+from cloudflow_async._core.public import public
 
 from .lists import WholeLists
 
 
+@public("cloudflow_async.techflow")
 @attrs.frozen(kw_only=True, weakref_slot=False)
 class Execution:
     """A run of a workflow: the document shows none, so any field may be None."""

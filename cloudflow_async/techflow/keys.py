@@ -12,6 +12,7 @@ from cloudflow_async._core.auth import ApiKeyAuth, Refusal
 from cloudflow_async._core.auth.api_key import HEADER as PLAIN_HEADER
 from cloudflow_async._core.errors import NoCredentialsError
 from cloudflow_async._core.messages import Request
+from cloudflow_async._core.public import public
 
 HEADER: Final = "Authorization"
 VARIABLE: Final = "TECHFLOW_API_KEY"
@@ -20,6 +21,7 @@ _SCHEME: Final = "Bearer "
 _OF_CLOUDFLOW: Final = ("cf_live_", "cf_test_")
 
 
+@public("cloudflow_async.techflow")
 class BearerKeyAuth(ApiKeyAuth):
     """Signs requests with an API key as ``Authorization: Bearer KEY``.
 

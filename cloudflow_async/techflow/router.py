@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal, TypeAlias, TypeVar, overload
 
+from cloudflow_async._core.public import public
 from cloudflow_async._core.webhooks import WebhookEvent
 from cloudflow_async._core.webhooks.router import Router
 
@@ -43,6 +44,7 @@ _OnExecution = TypeVar("_OnExecution", bound=HandlerOf[ExecutionEvent])
 _OnAny = TypeVar("_OnAny", bound=HandlerOf[WebhookEvent])
 
 
+@public("cloudflow_async.techflow")
 class WebhookRouter(Router):
     """Verifies TechFlow's deliveries and calls the handlers of their events, once for each.
 

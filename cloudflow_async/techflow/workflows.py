@@ -13,6 +13,7 @@ from cloudflow_async._core.errors import DecodeError, InvalidArgumentError
 from cloudflow_async._core.fields import unknown_fields
 from cloudflow_async._core.messages import UNSET, Json, Unset
 from cloudflow_async._core.paging import Pages
+from cloudflow_async._core.public import public
 
 from .executions import Execution
 from .lists import WholeLists
@@ -22,6 +23,7 @@ _ONE: Final = "/workflows/{workflow_id}"
 _EXECUTE: Final = "/workflows/{workflow_id}/execute"
 
 
+@public("cloudflow_async.techflow")
 @attrs.frozen(kw_only=True, weakref_slot=False)
 class Workflow:
     """A workflow, in lists and in details; only the row of a list is documented."""

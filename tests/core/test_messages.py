@@ -6,8 +6,8 @@ import attrs
 import pytest
 
 from cloudflow_async._core.errors import DecodeError
-from cloudflow_async._core.json import loads
-from cloudflow_async._core.messages import UNSET, Json, Reply, Request, Response
+from cloudflow_async._core.messages import UNSET, Json, Reply, Request
+from cloudflow_async._core.wire import Response
 
 
 def test_unset_is_false_and_shows_its_name() -> None:
@@ -25,7 +25,7 @@ def test_a_response_gives_the_json_that_was_read() -> None:
 
 def test_a_response_reads_its_body_when_it_is_asked() -> None:
     """An answer from which no JSON was due is parsed on demand."""
-    response = Response(status=200, headers={}, body=b'{"a": 1}', reader=loads)
+    response = Response(status=200, headers={}, body=b'{"a": 1}')
     expected: Json = {"a": 1}
 
     assert expected == response.json()
@@ -35,7 +35,7 @@ def test_a_response_without_a_body_has_no_json() -> None:
     """Asking it for JSON is a `DecodeError`, as with any other body that is none."""
     response = Response(status=204, headers={}, body=b"")
 
-    with pytest.raises(DecodeError, match="no JSON"):
+    with pytest.raises(DecodeError, match="is not JSON"):
         response.json()
 
 

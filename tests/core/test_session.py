@@ -45,10 +45,11 @@ from cloudflow_async._core.errors import (
 )
 from cloudflow_async._core.limiter import LocalLimiter, Permit
 from cloudflow_async._core.limits import RateLimits
-from cloudflow_async._core.messages import Reply, Request, Response
+from cloudflow_async._core.messages import Reply, Request
 from cloudflow_async._core.options import Options
 from cloudflow_async._core.retry import RetryPolicy
 from cloudflow_async._core.session import Session
+from cloudflow_async._core.wire import Response
 from tests import certificates
 from tests.canaries import API_KEY
 from tests.doubles import FakeAuth, FakeTransport, OpenLimiter, Step, failure, never, reply

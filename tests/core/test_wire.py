@@ -29,9 +29,9 @@ from cloudflow_async._core.errors import (
     StatusError,
     UnexpectedRedirectError,
 )
-from cloudflow_async._core.messages import Json, RateLimitSeen, Reply, Request, Response
+from cloudflow_async._core.messages import Json, RateLimitSeen, Reply, Request
 from cloudflow_async._core.redaction import redactor
-from cloudflow_async._core.wire import excerpt, printable, read, read_rate_limit
+from cloudflow_async._core.wire import Response, excerpt, printable, read, read_rate_limit
 from tests.core.auth.exposure import exposed_by
 
 NOW = 1_769_251_500

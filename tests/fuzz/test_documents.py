@@ -42,7 +42,7 @@ Path = tuple[str | int, ...]
 
 
 def _name(cls: type[Any]) -> str:
-    return f"{cls.__module__.split('.')[1]}.{cls.__name__}"
+    return f"{cls.__module__}.{cls.__name__}"
 
 
 def paths_in(value: Any, path: Path = ()) -> Iterator[Path]:

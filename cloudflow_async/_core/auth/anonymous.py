@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cloudflow_async._core.messages import Request
+from cloudflow_async._core.public import public
 
 from .protocol import Refusal
 
 
+@public("cloudflow_async")
 class AnonymousAuth:
     """Sends no credential; the API then allows 20 requests a minute.
 

@@ -16,6 +16,7 @@ from cloudflow_async._core.errors import (
 )
 from cloudflow_async._core.log import log_of
 from cloudflow_async._core.messages import Request
+from cloudflow_async._core.public import public
 
 from .api_key_source import (
     ApiKeyCallable,
@@ -46,6 +47,7 @@ _WARNED_AFTER_DAYS = 80
 _DAY = 86_400.0
 
 
+@public("cloudflow_async")
 class ApiKeyAuth:
     """Signs requests with an API key in the ``X-API-Key`` header.
 

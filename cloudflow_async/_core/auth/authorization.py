@@ -18,6 +18,7 @@ import attrs
 
 from cloudflow_async._core.arguments import is_finite, to_list
 from cloudflow_async._core.errors import CrossOriginError, InvalidArgumentError, LoginError
+from cloudflow_async._core.public import public
 from cloudflow_async._core.secret import Secret
 from cloudflow_async._core.urls import check_oauth_url, origin
 
@@ -112,6 +113,7 @@ def _created_at(value: object) -> float:
     return float(value)
 
 
+@public("cloudflow_async")
 @attrs.frozen(kw_only=True, init=False)
 class AuthorizationRequest:
     """A login under way: the URL to open, and what is needed when the person comes back.

@@ -18,6 +18,7 @@ from cloudflow_async._core.errors import (
 from cloudflow_async._core.limits import RateLimits
 from cloudflow_async._core.log import log_of
 from cloudflow_async._core.messages import Request
+from cloudflow_async._core.public import public
 from cloudflow_async._core.wire import printable
 
 from .api_key import VARIABLE as KEY_VARIABLE
@@ -74,6 +75,7 @@ class _Choice:
     headers: Mapping[str, str] = attrs.field(repr=False)
 
 
+@public("cloudflow_async")
 class AuthChain:
     """Asks credentials in order; the first that signs a request signs all from then on.
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from cloudflow_async._core.atomic_file import remove_leftovers, replace_file
 from cloudflow_async._core.errors import CredentialError
 from cloudflow_async._core.paths import reason, shown, to_path
+from cloudflow_async._core.public import public
 from cloudflow_async._core.threads import finish
 
 from . import token_json
@@ -28,6 +29,7 @@ _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _BINARY = getattr(os, "O_BINARY", 0)
 
 
+@public("cloudflow_async")
 class FileTokenStore:
     """Keeps a token in a file that only its owner may read (mode 0600), as JSON.
 

@@ -20,6 +20,7 @@ from cloudflow_async._core.errors import (
 )
 from cloudflow_async._core.log import log_of
 from cloudflow_async._core.messages import Request
+from cloudflow_async._core.public import public
 from cloudflow_async._core.secret import Secret
 
 from .jwt_claims import AUDIENCE, LONGEST_LIFETIME, JWTClaims
@@ -61,6 +62,7 @@ class _Signed:
         return f"Bearer {self.token.reveal()}"
 
 
+@public("cloudflow_async")
 class JWTAuth:
     """Signs a JWT with RS256, uses it until shortly before its end, and then signs the next one.
 

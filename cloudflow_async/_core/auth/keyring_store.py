@@ -14,6 +14,7 @@ from cloudflow_async._core.arguments import check_kind
 from cloudflow_async._core.errors import CredentialError, InvalidArgumentError
 from cloudflow_async._core.log import log_of
 from cloudflow_async._core.paths import to_path
+from cloudflow_async._core.public import public
 from cloudflow_async._core.secret import Secret
 from cloudflow_async._core.threads import finish
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 _LOG = log_of()
 
 
+@public("cloudflow_async")
 class KeyringTokenStore:
     """Keeps a token in the keyring of the operating system, as the password of a user name.
 

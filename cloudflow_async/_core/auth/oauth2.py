@@ -25,6 +25,7 @@ from cloudflow_async._core.arguments import (
 from cloudflow_async._core.errors import InvalidArgumentError, LoginError
 from cloudflow_async._core.messages import Request
 from cloudflow_async._core.proxy import read_proxy
+from cloudflow_async._core.public import public
 from cloudflow_async._core.secret import Secret
 from cloudflow_async._core.urls import check_oauth_url
 
@@ -58,6 +59,7 @@ _SCHEME = "Bearer "
 _PASTED_REDIRECT_URI = "http://127.0.0.1/callback"
 
 
+@public("cloudflow_async")
 class OAuth2Auth:
     """Signs requests with a token of OAuth 2.0, and refreshes it.
 

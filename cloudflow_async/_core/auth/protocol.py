@@ -9,8 +9,10 @@ import attrs
 
 from cloudflow_async._core.arguments import check_methods
 from cloudflow_async._core.messages import Request
+from cloudflow_async._core.public import public
 
 
+@public("cloudflow_async")
 @attrs.frozen(kw_only=True)
 class Refusal:
     """What is known of a 401."""
@@ -22,6 +24,7 @@ class Refusal:
     """The server's clock as its ``Date`` told it, in Unix seconds; None when it did not."""
 
 
+@public("cloudflow_async")
 class Auth(Protocol):
     """Signs requests, and answers a 401.
 

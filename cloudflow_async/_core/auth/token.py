@@ -10,6 +10,7 @@ import attrs
 
 from cloudflow_async._core.arguments import is_number, to_list
 from cloudflow_async._core.errors import InvalidArgumentError
+from cloudflow_async._core.public import public
 from cloudflow_async._core.secret import Secret
 
 LONGEST_TOKEN = 16 * 1024
@@ -59,6 +60,7 @@ def _scopes(value: Iterable[str] | None) -> frozenset[str] | None:
     return frozenset(scopes)
 
 
+@public("cloudflow_async")
 @attrs.frozen(kw_only=True, init=False)
 class Token:
     """An access token, with what is needed to get the next one.

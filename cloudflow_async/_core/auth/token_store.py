@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Protocol
 
 from cloudflow_async._core.arguments import check_methods
+from cloudflow_async._core.public import public
 
 from .token import Token
 
@@ -23,6 +24,7 @@ def check_store(name: str, value: object) -> None:
     check_methods(name, value, ("load", "save", "locked"), due)
 
 
+@public("cloudflow_async")
 class TokenStore(Protocol):
     """Keeps one token.
 
@@ -59,6 +61,7 @@ class TokenStore(Protocol):
         ...
 
 
+@public("cloudflow_async")
 class MemoryTokenStore:
     """Keeps a token for as long as the process runs.
 

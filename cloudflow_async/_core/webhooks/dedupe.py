@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Literal, Protocol, TypeAlias
 
 from cloudflow_async._core.arguments import check_callable, check_int, check_seconds
+from cloudflow_async._core.public import public
 
 Claim: TypeAlias = Literal["new", "running", "done"]
 """What becomes of a delivery: it is ours now, somebody handles it, or it was handled."""
@@ -15,6 +16,7 @@ Claim: TypeAlias = Literal["new", "running", "done"]
 DAY = 86_400.0
 
 
+@public("cloudflow_async")
 class DedupeStore(Protocol):
     """Remembers the ids of deliveries, so that each is handled once.
 
@@ -36,6 +38,7 @@ class DedupeStore(Protocol):
         ...
 
 
+@public("cloudflow_async")
 class MemoryDedupeStore:
     """Remembers ids in this process, for a bounded time and in bounded number.
 

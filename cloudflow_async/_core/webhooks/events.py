@@ -15,6 +15,7 @@ from cloudflow_async._core.fields import is_model, unknown_fields
 from cloudflow_async._core.instants import parse_instant
 from cloudflow_async._core.json import loads
 from cloudflow_async._core.messages import Json
+from cloudflow_async._core.public import public
 
 from .scheme import Delivery
 
@@ -25,6 +26,7 @@ _LONGEST_TYPE: Final = 128
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+@public("cloudflow_async")
 @attrs.frozen(kw_only=True)
 class WebhookEvent:
     """An event out of a delivery that can be trusted; its class for types that are not known."""
@@ -48,6 +50,7 @@ class WebhookEvent:
     """The payload's other fields, as they came; a `timestamp` or `data` of another form too."""
 
 
+@public("cloudflow_async")
 class EventData(Mapping[str, Json]):
     """What the data of known events have in common: they read like the JSON that came, too.
 

@@ -6,11 +6,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 from cloudflow_async._core.errors import InvalidArgumentError, WebhookVerificationError
+from cloudflow_async._core.public import public
 
 WebhookHeaders: TypeAlias = Mapping[str, str] | Iterable[tuple[str | bytes, str | bytes]]
 """Headers as frameworks have them: a dict, a multidict, or pairs, such as ASGI's of bytes."""
 
 
+@public("cloudflow_async")
 class DeliveryHeaders:
     """The headers of one delivery, whatever the case of their names.
 

@@ -17,6 +17,7 @@ from typing import Final, Protocol
 import attrs
 
 from cloudflow_async._core.errors import InvalidArgumentError, WebhookVerificationError
+from cloudflow_async._core.public import public
 
 from .headers import DeliveryHeaders
 from .secrets import WebhookKey
@@ -34,6 +35,7 @@ _UNIX_TIME: Final = re.compile(r"[0-9]{1,11}")  # up to the year 5138
 _OURS: Final = re.compile(r"v1,([A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=)")
 
 
+@public("cloudflow_async")
 @attrs.frozen(kw_only=True)
 class Delivery:
     """A delivery that its sender signed, not yet read."""
@@ -48,6 +50,7 @@ class Delivery:
     """As it came."""
 
 
+@public("cloudflow_async")
 class WebhookScheme(Protocol):
     """Signs deliveries and verifies them; does no I/O and reads no clock."""
 
@@ -91,6 +94,7 @@ class WebhookScheme(Protocol):
         ...
 
 
+@public("cloudflow_async")
 @attrs.frozen
 class StandardWebhooks:
     """Standard Webhooks with HMAC-SHA256 (version ``v1``).

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Literal, NoReturn, TypeAlias
 
 from cloudflow_async._core.errors import InvalidArgumentError
+from cloudflow_async._core.public import public
 from cloudflow_async._core.secret import Secret
 
 from .strict_base64 import decode_base64, encode_base64
@@ -33,6 +34,7 @@ _NOT_BASE64: Final = (
 )
 
 
+@public("cloudflow_async")
 class WebhookKey:
     """The bytes that a secret stands for: neither printed nor pickled.
 

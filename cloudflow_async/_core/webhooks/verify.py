@@ -7,6 +7,7 @@ from typing import Final
 
 from cloudflow_async._core.arguments import check_methods, is_number
 from cloudflow_async._core.errors import InvalidArgumentError
+from cloudflow_async._core.public import public
 
 from .headers import DeliveryHeaders, WebhookHeaders
 from .scheme import Delivery, StandardWebhooks, WebhookScheme
@@ -56,6 +57,7 @@ def verify_delivery(
     )
 
 
+@public("cloudflow_async")
 def sign_webhook(
     body: bytes,
     *,
