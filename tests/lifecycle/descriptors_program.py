@@ -27,6 +27,9 @@ _FREE = 24
 
 _CALLS = 200
 
+_PLENTY = {"X-RateLimit-Limit": "100000", "X-RateLimit-Remaining": "100000"}
+"""A client of a server that tells nothing begins slowly."""
+
 
 class _Counting:
     """Answers each request with how many POSTs came."""
@@ -39,7 +42,7 @@ class _Counting:
             self.posts += sent.method == "POST"
             # For so long a connection is needed.
             await asyncio.sleep(0.02)
-            await peer.send(answer(b"%d" % self.posts))
+            await peer.send(answer(b"%d" % self.posts, headers=_PLENTY))
 
 
 async def _outcomes(call: Callable[[], Coroutine[Any, Any, object]]) -> Counter[str]:

@@ -51,6 +51,15 @@ async def test_an_outage_locks_nobody_out() -> None:
     assert (4, 0) == (len(found.slept), len(found.failed))
 
 
+async def test_after_an_overload_a_call_waits_for_a_pause_at_most() -> None:
+    """A 503 asks for patience: for up to five seconds, and then calls succeed at once."""
+    found = await recover(lambda: 1.0, status=503)
+
+    assert 1 == found.attempts
+    assert found.at_once <= 5.1
+    assert (4, 0) == (len(found.slept), len(found.failed))
+
+
 async def test_many_tasks_share_few_connections() -> None:
     """Each of 300 gets its own answers, although one of them fails, over 20 connections."""
     found = await ask(300, 2, connections=20)
