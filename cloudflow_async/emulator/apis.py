@@ -2,61 +2,21 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable
 
 from multidict import CIMultiDictProxy
 
 from .authentication import Authenticator, missing_scope
 from .cloudflow import Call
-from .faults import Fault
 from .identities import Identity
 from .limits import Budget, RateLimiter
 from .oauth import AuthorizationServer, OAuthCall
+from .paths import PREFIX, Match, match_authorization
 from .problems import Problem, Reply
-from .routes import PREFIX, Match, find_route, match_authorization, match_path
+from .routes import find_route, match_path
 from .runs import Runs
 from .state import State
-from .visits import Visit
-
-
-class Api(ABC):
-    """One of the services that the emulator stands for."""
-
-    tells_limits: bool = True
-    """Whether its answers say how much of the budget is left."""
-
-    @abstractmethod
-    def match(self, path: str) -> Match | None:
-        """Return what a path as on the wire fits, or None."""
-
-    @abstractmethod
-    def identify(self, headers: CIMultiDictProxy[str], now: float) -> Identity:
-        """Return who sent these headers at `now` (Unix seconds).
-
-        Raises:
-            Problem: The 401.
-        """
-
-    @abstractmethod
-    def budget(self, user: Hashable | None, peer: str | None) -> Budget | None:
-        """Return the budget of a user, or of a stranger at an address; None: there is no limit."""
-
-    @abstractmethod
-    def answer(self, visit: Visit) -> Reply:
-        """Do what is asked for.
-
-        Raises:
-            Problem: It is refused.
-        """
-
-    def refusal(self, problem: Problem, request_id: str) -> Reply:
-        """Return the answer to what is refused."""
-        return problem.reply(request_id)
-
-    def failure(self, fault: Fault, request_id: str) -> Reply:
-        """Return what a fault with a `status` answers."""
-        return fault.answer(request_id)
+from .visits import Api, Visit
 
 
 class CloudFlowApi(Api):

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
 
 from aiohttp import web
 
 from .agenda import Agenda
-from .apis import Api, AuthorizationApi, CloudFlowApi
+from .apis import AuthorizationApi, CloudFlowApi
 from .authentication import Authenticator
 from .chance import letters, seeded
 from .clients import ClientBook
@@ -30,18 +29,16 @@ from .ledger import Ledger, RecordedRequest
 from .limits import RateLimiter, Verdict
 from .oauth import AuthorizationServer
 from .pacing import send
+from .paths import PREFIX, is_for_authorization_server, is_for_inspection, is_for_techflow
 from .problems import Problem, Reply, rate_limited
 from .responses import make_response, response_headers, spoil
-from .routes import PREFIX, is_for_authorization_server, is_for_inspection, is_for_techflow
 from .runs import Runs
+from .staging import Staging
 from .state import State
 from .targets import Targets
 from .techflow.api import TechFlowApi
 from .tokens import TokenBook
-from .visits import Visit
-
-if TYPE_CHECKING:
-    from .server import Emulator
+from .visits import Api, Visit
 
 _INSPECTION_ID = "req_inspection"
 """All looks at the inspection page share it: one of the others would change those to come."""
@@ -51,7 +48,7 @@ class App:
     """All that it takes to answer requests; the emulator's public face works on the same parts.
 
     Args:
-        emulator: Handed to the callables of faults.
+        stage: Handed to the callables of faults.
         clock: Returns Unix seconds.
         seed: What chance follows from.
         limiter: The budgets.
@@ -65,7 +62,7 @@ class App:
 
     def __init__(  # noqa: PLR0913 - each is an option of the emulator
         self,
-        emulator: Emulator,
+        stage: Staging,
         *,
         clock: Callable[[], float],
         seed: int,
@@ -94,7 +91,7 @@ class App:
         self.runs: Runs = Runs(clock, self.agenda, self.dispatcher.publish)
         self._inspection: Inspection = Inspection(self.ledger, self.dispatcher)
         self.port: int = 0
-        self._emulator = emulator
+        self._stage = stage
         self._clock = clock
         self._seed = seed
         self._limiter = limiter
@@ -287,7 +284,7 @@ class App:
             if self._is_forgotten(visit):
                 return NoAnswer()
         if fault.before is not None:
-            fault.before(self._emulator)
+            fault.before(self._stage)
         reply = self._process(visit) if fault.processes else Reply(status=0)
         return await send(visit.request, self._spoiled(visit, reply, fault), fault)
 

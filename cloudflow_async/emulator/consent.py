@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 from .authorization import AuthorizationRequest
 from .pages import CARD, page
+from .paths import AUTHORIZE_PATH
 from .problems import Reply
-from .routes import AUTHORIZE_PATH
 
 SUBJECT = "user-12345"
 """Whom the page proposes to sign in as: the document's own sample of a user."""

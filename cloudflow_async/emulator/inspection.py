@@ -15,8 +15,8 @@ from .dispatch import Dispatcher
 from .guards import is_loopback_peer
 from .ledger import Ledger
 from .parameters import read_form
+from .paths import INSPECTION_PATH, REDELIVERY_PATH
 from .problems import Problem, Reply
-from .routes import INSPECTION_PATH, REDELIVERY_PATH
 
 _METHODS = {INSPECTION_PATH: "GET", REDELIVERY_PATH: "POST"}
 _TOKEN_BYTES = 32

@@ -10,9 +10,9 @@ from .deliveries import DeliveryAttempt, RecordedDelivery
 from .inspection_look import SCRIPT, STYLE
 from .ledger import RecordedRequest
 from .pages import page
+from .paths import INSPECTION_PATH, PREFIX, REDELIVERY_PATH
 from .problems import Reply
 from .redaction import shown_body, shown_header, shown_query, shown_text, shown_url
-from .routes import INSPECTION_PATH, PREFIX, REDELIVERY_PATH
 
 MOST_REQUESTS = 200
 MOST_DELIVERIES = 100

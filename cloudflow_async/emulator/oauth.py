@@ -20,8 +20,8 @@ from .clients import ClientBook
 from .identities import SCOPES
 from .oauth_errors import NO_STORE, AuthorizationError, TokenError, UnsafeRequestError
 from .parameters import Parameters, read_form
+from .paths import AUTHORIZE_PATH, METADATA_PATH, TOKEN_PATH
 from .problems import Problem, Reply
-from .routes import AUTHORIZE_PATH, METADATA_PATH, TOKEN_PATH
 from .shelf import Shelf
 from .tokens import Grant, TokenBook
 

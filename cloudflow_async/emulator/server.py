@@ -20,7 +20,8 @@ from .guards import check_listening_host
 from .identities import DEFAULT_ACCOUNT, SCOPES
 from .ledger import RecordedRequest
 from .limits import EmulatorLimits, Limits, LimitsMode, RateLimiter, check_limits
-from .routes import AUTHORIZE_PATH, INSPECTION_PATH, PREFIX, TEMPLATES, TOKEN_PATH
+from .paths import AUTHORIZE_PATH, INSPECTION_PATH, PREFIX, TOKEN_PATH
+from .routes import TEMPLATES
 from .staging import Staging
 from .targets import Reach, Targets
 from .techflow.api import TEMPLATES as TECHFLOW_TEMPLATES

@@ -1,19 +1,19 @@
-"""What becomes known about one request while it is being handled."""
+"""One request on its way, and what each of the services that can answer it has to do."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from abc import ABC, abstractmethod
+from collections.abc import Hashable
 
 import attrs
 from aiohttp import web
+from multidict import CIMultiDictProxy
 
+from .faults import Fault
 from .identities import Identity
-from .limits import Verdict
-from .problems import Problem
-from .routes import Match
-
-if TYPE_CHECKING:
-    from .apis import Api
+from .limits import Budget, Verdict
+from .paths import Match
+from .problems import Problem, Reply
 
 
 @attrs.define(kw_only=True)
@@ -54,3 +54,42 @@ class Visit:
         if self.unreadable is not None:
             raise self.unreadable
         return self.body
+
+
+class Api(ABC):
+    """One of the services that the emulator stands for."""
+
+    tells_limits: bool = True
+    """Whether its answers say how much of the budget is left."""
+
+    @abstractmethod
+    def match(self, path: str) -> Match | None:
+        """Return what a path as on the wire fits, or None."""
+
+    @abstractmethod
+    def identify(self, headers: CIMultiDictProxy[str], now: float) -> Identity:
+        """Return who sent these headers at `now` (Unix seconds).
+
+        Raises:
+            Problem: The 401.
+        """
+
+    @abstractmethod
+    def budget(self, user: Hashable | None, peer: str | None) -> Budget | None:
+        """Return the budget of a user, or of a stranger at an address; None: there is no limit."""
+
+    @abstractmethod
+    def answer(self, visit: Visit) -> Reply:
+        """Do what is asked for.
+
+        Raises:
+            Problem: It is refused.
+        """
+
+    def refusal(self, problem: Problem, request_id: str) -> Reply:
+        """Return the answer to what is refused."""
+        return problem.reply(request_id)
+
+    def failure(self, fault: Fault, request_id: str) -> Reply:
+        """Return what a fault with a `status` answers."""
+        return fault.answer(request_id)

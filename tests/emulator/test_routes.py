@@ -8,16 +8,14 @@ import pytest
 
 from cloudflow_async.emulator import Emulator
 from cloudflow_async.emulator.identities import SCOPES
-from cloudflow_async.emulator.problems import Problem
-from cloudflow_async.emulator.routes import (
-    ROUTES,
+from cloudflow_async.emulator.paths import (
     Match,
-    find_route,
     is_for_authorization_server,
     is_for_techflow,
     match_authorization,
-    match_path,
 )
+from cloudflow_async.emulator.problems import Problem
+from cloudflow_async.emulator.routes import ROUTES, find_route, match_path
 from cloudflow_async.emulator.staging import Staging
 from tests.emulator.conftest import NOON, Api
 from tests.emulator.forged_tokens import ISSUER, KEY_ID, public_pem, rsa_key, token

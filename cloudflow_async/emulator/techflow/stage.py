@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
+from cloudflow_async.emulator.paths import TECHFLOW_PREFIX
 from cloudflow_async.emulator.problems import Problem
-from cloudflow_async.emulator.routes import TECHFLOW_PREFIX
 from cloudflow_async.emulator.staging import RunStatus
 from cloudflow_async.emulator.timestamps import unix_seconds
 
