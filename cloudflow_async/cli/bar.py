@@ -11,7 +11,6 @@ from rich.padding import Padding
 from rich.progress_bar import ProgressBar
 from rich.text import Text
 
-from .progress import facts
 from .tally import Tally
 
 
@@ -44,4 +43,4 @@ class Bar:
         """Draw how it stands."""
         bar = ProgressBar(total=1.0, completed=tally.share_done(), complete_style="cyan")
         # A bar does not end its line; padding it does.
-        self._live.update(Group(Padding(bar), Text(", ".join(facts(tally)))), refresh=True)
+        self._live.update(Group(Padding(bar), Text(", ".join(tally.facts()))), refresh=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Final
 
@@ -56,3 +57,9 @@ def span(seconds: int) -> str:
         if seconds >= size:
             return plural(seconds // size, noun)
     return plural(seconds // 60, "minute")
+
+
+def can_draw() -> bool:
+    """Return whether standard error is a terminal that can do more than print lines."""
+    terminal = sys.stderr is not None and sys.stderr.isatty()
+    return terminal and os.environ.get("TERM") != "dumb"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from .console import can_draw
 from .exporting import Picture
 from .inputs import ExportOptions
-from .progress import can_draw
 from .rows import SHAPES
 
 

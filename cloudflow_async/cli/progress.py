@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from types import TracebackType
 from typing import Final, Protocol, Self
 
-from .console import duration, plural, say
+from .console import can_draw, say
 from .tally import Tally
 
 _EVERY: Final = 10.0
@@ -56,7 +54,7 @@ class QuietLines:
         """Say how it stands, if it is time again."""
         if tally.elapsed >= self._next_at:
             self._next_at += _EVERY
-            say(", ".join(facts(tally)))
+            say(", ".join(tally.facts()))
 
 
 def choose_display(*, rows_on_terminal: bool) -> Display:
@@ -70,23 +68,3 @@ def choose_display(*, rows_on_terminal: bool) -> Display:
     from .bar import Bar  # noqa: PLC0415 - rich is only needed on a terminal
 
     return Bar()
-
-
-def can_draw() -> bool:
-    """Return whether standard error is a terminal that can do more than print lines."""
-    terminal = sys.stderr is not None and sys.stderr.isatty()
-    return terminal and os.environ.get("TERM") != "dumb"
-
-
-def facts(tally: Tally) -> list[str]:
-    """Return what there is to say about how it stands."""
-    pipelines = f"{tally.ended:,} of {plural(tally.report.planned or 0, 'pipeline')}"
-    said = [*([] if tally.one_list else [pipelines]), plural(tally.rows, "row")]
-    if tally.waiting:
-        said.append("waiting for the rate limit")
-    elif tally.left_this_minute is not None:
-        said.append(f"{plural(tally.left_this_minute, 'request')} left this minute")
-    left = tally.seconds_left()
-    if left is not None:
-        said.append(f"{duration(left)} to go")
-    return said

@@ -13,6 +13,7 @@ from cloudflow_async._core.fan_out_report import FanOutReport
 from cloudflow_async._core.page import ListReport
 from cloudflow_async.cloudflow.pipelines import Execution
 
+from .console import duration, plural
 from .timeline import Timeline
 
 PAGE_SIZE = 100
@@ -111,6 +112,19 @@ class Tally:
         self.requests, self.retries = counters.requests, counters.retries
         self.throttled = counters.throttled
         self.left_this_minute, self.per_minute = limit.remaining, limit.limit
+
+    def facts(self) -> list[str]:
+        """Return how the export stands, in short phrases."""
+        pipelines = f"{self.ended:,} of {plural(self.report.planned or 0, 'pipeline')}"
+        found = [*([] if self.one_list else [pipelines]), plural(self.rows, "row")]
+        if self.waiting:
+            found.append("waiting for the rate limit")
+        elif self.left_this_minute is not None:
+            found.append(f"{plural(self.left_this_minute, 'request')} left this minute")
+        left = self.seconds_left()
+        if left is not None:
+            found.append(f"{duration(left)} to go")
+        return found
 
     def seconds_left(self) -> float | None:
         """Return how long the rest takes by what is known; None as long as that is nothing.

@@ -10,7 +10,7 @@ import pytest
 from cloudflow_async._core.fan_out_report import FanOutReport
 from cloudflow_async._core.page import ListReport
 from cloudflow_async.cli.bar import Bar
-from cloudflow_async.cli.progress import QuietLines, choose_display, facts
+from cloudflow_async.cli.progress import QuietLines, choose_display
 from cloudflow_async.cli.tally import Tally
 
 from .test_tally import Clock
@@ -41,24 +41,24 @@ def test_the_facts() -> None:
         "1,234 rows",
         "99 requests left this minute",
         "2.0 s to go",
-    ] == facts(tally)
+    ] == tally.facts()
 
 
 def test_a_wait_is_told() -> None:
     """While the rate limit holds everything up, that is what there is to say."""
     tally = Tally(left_this_minute=0, waiting=True)
 
-    assert ["0 of 0 pipelines", "0 rows", "waiting for the rate limit"] == facts(tally)
+    assert ["0 of 0 pipelines", "0 rows", "waiting for the rate limit"] == tally.facts()
 
 
 def test_nothing_is_made_up() -> None:
     """Before the first answer neither budget nor time is known."""
-    assert ["0 of 0 pipelines", "0 rows"] == facts(Tally())
+    assert ["0 of 0 pipelines", "0 rows"] == Tally().facts()
 
 
 def test_one_list_is_not_counted() -> None:
     """There are no pipelines that would tell how far it is."""
-    assert ["0 rows"] == facts(Tally(one_list=True))
+    assert ["0 rows"] == Tally(one_list=True).facts()
 
 
 def test_quiet_lines_come_every_ten_seconds(capsys: pytest.CaptureFixture[str]) -> None:
