@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from functools import partial
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import attrs
 
@@ -33,7 +33,7 @@ from .rows import SHAPES, WriteRow
 from .running import run
 from .summary import GO_ON, stopped, summary
 from .tally import Tally
-from .timeline import Timeline
+from .timeline import Picture
 
 _LOOK_EVERY: Final = 0.25
 
@@ -41,9 +41,6 @@ _WHICH_CREDENTIAL: Final[dict[Api, str]] = {
     "cloudflow": "`cloudflow whoami` tells which it is",
     "techflow": "it is that of TECHFLOW_API_KEY",
 }
-
-Picture: TypeAlias = Callable[[Timeline], None]
-"""Shows durations and failures over time."""
 
 
 def run_export(

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from .console import can_draw
-from .exporting import Picture
 from .inputs import ExportOptions
 from .rows import SHAPES
+from .timeline import Picture
 
 
 def choose_pictures(options: ExportOptions, *, rows_on_terminal: bool) -> Sequence[Picture]:

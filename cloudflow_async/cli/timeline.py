@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final, TypeAlias, cast
 
 import attrs
@@ -174,3 +174,7 @@ def _class(milliseconds: int) -> int:
 def _seconds(number: int) -> float:
     """Return the middle of a class, which spans a tenth."""
     return 0.0 if number == _NOTHING else math.exp((number + 0.5) * _GROWTH) / 1000
+
+
+Picture: TypeAlias = Callable[[Timeline], None]
+"""Shows durations and failures over time."""
