@@ -21,8 +21,8 @@ import cattrs
 
 from benchmarks.measure import Table, interleave, say, table
 from benchmarks.page import page_of_executions
-from cloudflow_async._core import json as strict_json
-from cloudflow_async._core.codec import decode_list
+from cloudflow_async._core.codec import json as strict_json
+from cloudflow_async._core.codec.decode import decode_list
 from cloudflow_async.cloudflow.pipelines import Execution, ExecutionStatus
 
 Decoder: TypeAlias = Callable[[bytes], Any]

@@ -17,9 +17,9 @@ from typing import Final
 
 import attrs
 
-from cloudflow_async._core.limiter import LocalLimiter
-from cloudflow_async._core.retry import RetryPolicy
-from tests.core.rate_servers import COUNTS, Hint, Server, call_within_budget
+from cloudflow_async._core.http.retry import RetryPolicy
+from cloudflow_async._core.rate_limit.limiter import LocalLimiter
+from tests.core.rate_limit.servers import COUNTS, Hint, Server, call_within_budget
 from tests.virtual_time import VirtualTimeLoop
 
 MODES: Final = ("bucket", "fixed", "sliding", "windows")

@@ -7,6 +7,7 @@ loaded when they are named.
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from ._core.codec.fields import NO_FIELDS as _NO_FIELDS  # noqa: F401 - pickles name it
 from ._core.errors import (
     AuthenticationError,
     BadRequestError,
@@ -46,9 +47,8 @@ from ._core.errors import (
     WebhookVerificationError,
     WrongLoopError,
 )
-from ._core.fields import NO_FIELDS as _NO_FIELDS  # noqa: F401 - pickles name it
-from ._core.limiter import Limiter, LocalLimiter, Permit
-from ._core.limits import Priority, RateLimits
+from ._core.http.response import Response
+from ._core.http.retry import RetryPolicy
 from ._core.messages import (
     UNSET,
     Json,
@@ -57,11 +57,11 @@ from ._core.messages import (
     Statistics,
     Unset,
 )
-from ._core.page import Bookmark, ListReport, OnDrift, Page
-from ._core.paging import Pages
-from ._core.retry import RetryPolicy
-from ._core.version import VERSION as __version__  # noqa: N811 - the usual name
-from ._core.wire import Response
+from ._core.paging.page import Bookmark, ListReport, OnDrift, Page
+from ._core.paging.pages import Pages
+from ._core.rate_limit.limiter import Limiter, LocalLimiter, Permit
+from ._core.rate_limit.limits import Priority, RateLimits
+from ._core.support.version import VERSION as __version__  # noqa: N811 - the usual name
 from .cloudflow.analytics import MetricPoint, MetricValues, WorkflowMetrics
 from .cloudflow.client import CloudFlow
 from .cloudflow.pipelines import Execution, ExecutionStatus
@@ -100,10 +100,10 @@ if TYPE_CHECKING:
         Token,
         TokenStore,
     )
-    from ._core.checkpoint import Checkpoint
-    from ._core.estimate import Estimate
-    from ._core.fan_out import FanOut
-    from ._core.fan_out_report import FanOutReport
+    from ._core.fan_out.checkpoint import Checkpoint
+    from ._core.fan_out.estimate import Estimate
+    from ._core.fan_out.fan_out import FanOut
+    from ._core.fan_out.report import FanOutReport
     from ._core.webhooks import (
         DedupeStore,
         Delivery,
@@ -269,10 +269,10 @@ _LATE = {
         "Token",
         "TokenStore",
     ],
-    "._core.checkpoint": ["Checkpoint"],
-    "._core.estimate": ["Estimate"],
-    "._core.fan_out": ["FanOut"],
-    "._core.fan_out_report": ["FanOutReport"],
+    "._core.fan_out.checkpoint": ["Checkpoint"],
+    "._core.fan_out.estimate": ["Estimate"],
+    "._core.fan_out.fan_out": ["FanOut"],
+    "._core.fan_out.report": ["FanOutReport"],
     "._core.webhooks": [
         "DedupeStore",
         "Delivery",

@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator, Sequence
 
 import attrs
 
-from cloudflow_async._core.limiter import Limiter
 from cloudflow_async.cloudflow.client import CloudFlow
 from cloudflow_async.emulator import Emulator
-from cloudflow_async.emulator.limits import LimitsMode
+
+from ._core.rate_limit.limiter import Limiter
+from .emulator.base.rate_limiter import LimitsMode
 
 
 @attrs.frozen(kw_only=True)

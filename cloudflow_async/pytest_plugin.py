@@ -113,7 +113,7 @@ def cloudflow_client_options(cloudflow_emulator: Emulator) -> dict[str, Any]:
 
     Retries follow within hundredths of a second, unless an answer asks for a longer wait.
     """
-    from ._core.retry import RetryPolicy  # noqa: PLC0415 - only tests that use it pay for it
+    from ._core.http.retry import RetryPolicy  # noqa: PLC0415 - only tests that use it pay for it
 
     return {
         "api_key": cloudflow_emulator.api_key,

@@ -32,7 +32,7 @@ import attrs
 
 import cloudflow_async
 from cloudflow_async import CloudFlowError, Response
-from cloudflow_async._core.secret import Secret
+from cloudflow_async._core.support.secret import Secret
 
 PIECE = 12
 """Characters of a secret that count as a find; a `Secret` shows its last four."""

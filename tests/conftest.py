@@ -108,7 +108,7 @@ def _no_blocking_call() -> Iterator[None]:
         del blockbuster.functions[name]
     for function in blockbuster.functions.values():
         # A client that has to look for credentials reads a profile when it is constructed.
-        function.can_block_in("auth/profiles.py", {"auth", "read_profile"})
+        function.can_block_in("profiles/profiles.py", {"auth", "read_profile"})
         # What interrupts a test that hangs reports it on top of what it interrupts.
         function.can_block_in("pytest_timeout.py", "timeout_sigalrm")
     blockbuster.activate()

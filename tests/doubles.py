@@ -12,8 +12,7 @@ from multidict import CIMultiDict
 
 from cloudflow_async._core.auth import Refusal
 from cloudflow_async._core.errors import ClientClosedError
-from cloudflow_async._core.limiter import Permit
-from cloudflow_async._core.limits import Priority
+from cloudflow_async._core.http.transport import Connections, nothing
 from cloudflow_async._core.messages import (
     LimiterStatistics,
     RateLimitSeen,
@@ -21,7 +20,8 @@ from cloudflow_async._core.messages import (
     Reply,
     Request,
 )
-from cloudflow_async._core.transport import Connections, nothing
+from cloudflow_async._core.rate_limit.limiter import Permit
+from cloudflow_async._core.rate_limit.limits import Priority
 
 Step = Reply | BaseException | Callable[[], Any]
 """What one exchange does: returns a reply, raises an error, or awaits what a callable gives."""

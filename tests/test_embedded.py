@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from cloudflow_async._core.errors import ClientClosedError
-from cloudflow_async._core.limiter import LocalLimiter
-from cloudflow_async._core.limits import RateLimits
+from cloudflow_async._core.rate_limit.limiter import LocalLimiter
+from cloudflow_async._core.rate_limit.limits import RateLimits
 from cloudflow_async.embedded import embedded
 
 

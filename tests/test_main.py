@@ -6,7 +6,7 @@ import importlib
 import subprocess
 import sys
 
-from cloudflow_async._core.version import VERSION
+from cloudflow_async._core.support.version import VERSION
 from cloudflow_async.cli import main
 
 

@@ -108,10 +108,10 @@ def loaded_for_a_key() -> set[str]:
     "module",
     [
         "_core.auth.chain",
-        "_core.auth.jwt",
-        "_core.auth.oauth2",
-        "_core.auth.profiles",
-        "_core.fan_out",
+        "_core.auth.jwt.jwt",
+        "_core.auth.oauth2.oauth2",
+        "_core.auth.profiles.profiles",
+        "_core.fan_out.fan_out",
         "_core.webhooks",
         "cloudflow.events",
         "cloudflow.router",
@@ -153,7 +153,7 @@ import pickle, sys
 {first}
 from cloudflow_async.techflow import Workflow
 from cloudflow_async._core.errors import NotFoundError
-from cloudflow_async._core.wire import Response
+from cloudflow_async._core.http.response import Response
 values = [NotFoundError("gone", status=404), Workflow(id="wf_1", name="Report")]
 values.append(Response(status=200, headers=dict(), body=b"[1]"))
 sys.stdout.buffer.write(pickle.dumps(values))

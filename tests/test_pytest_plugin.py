@@ -341,7 +341,7 @@ def test_a_failure_is_tried_again_without_a_noticeable_wait(
         """
         import asyncio
 
-        from cloudflow_async._core.retry import RetryPolicy
+        from cloudflow_async._core.http.retry import RetryPolicy
         from cloudflow_async.emulator import Fault
 
         def test_retry(cloudflow_client, cloudflow_client_options, cloudflow_emulator):

@@ -154,29 +154,3 @@ def test_nothing_dangerous_is_called(source: Path) -> None:
 
     assert set() == called & _DANGEROUS_CALLS
     assert set() == arguments & _DANGEROUS_ARGUMENTS
-
-
-_WITHOUT_IO = next(
-    contract
-    for contract in _PROJECT["tool"]["importlinter"]["contracts"]
-    if "without I/O" in contract["name"]
-)
-
-
-@pytest.mark.parametrize("module", _WITHOUT_IO["source_modules"])
-def test_decisions_are_made_without_io(module: str) -> None:
-    """Files that decide neither wait, nor open sockets, nor look at a clock."""
-    tree = ast.parse((_ROOT / (module.replace(".", "/") + ".py")).read_text())
-    imported = {
-        name.split(".")[0]
-        for node in ast.walk(tree)
-        for name in (
-            [alias.name for alias in node.names]
-            if isinstance(node, ast.Import)
-            else [node.module or ""]
-            if isinstance(node, ast.ImportFrom) and not node.level
-            else []
-        )
-    }
-
-    assert set() == imported & set(_WITHOUT_IO["forbidden_modules"])

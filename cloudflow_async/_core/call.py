@@ -15,12 +15,12 @@ from .errors import (
     UnexpectedRedirectError,
     out_of_time,
 )
-from .limiter import Permit
+from .http.response import Response
+from .http.retry import REPEATABLE
+from .http.timeouts import Scope
 from .messages import Request
 from .options import Options
-from .retry import REPEATABLE
-from .scope import Scope
-from .wire import Response
+from .rate_limit.limiter import Permit
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that change nothing (RFC 9110, 9.2.1)."""

@@ -11,34 +11,34 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import attrs
 
-from .arguments import check_flag, check_int, check_kind, check_methods, describe
 from .auth import AnonymousAuth, Auth, check_auth
-from .codec import prepare
+from .codec.decode import prepare
 from .errors import InvalidArgumentError
-from .limiter import Limiter, LocalLimiter
-from .limits import Priority, RateLimits
-from .messages import UNSET, RateLimitStatus, Statistics, Unset
-from .options import Options
-from .paging import Pages
-from .proxy import Proxy
-from .resource import QueryValue, make_request
-from .retry import RetryPolicy
-from .session import Session
-from .transport import (
+from .http.proxy import Proxy
+from .http.response import Response
+from .http.retry import RetryPolicy
+from .http.transport import (
     HIGHEST_HEADER_BOUND,
     LARGEST_BODY,
     LARGEST_HEADER,
     AiohttpTransport,
 )
-from .urls import check_base_url, check_header, check_path
-from .version import VERSION
-from .wire import Response
+from .http.urls import check_base_url, check_header, check_path
+from .messages import UNSET, RateLimitStatus, Statistics, Unset
+from .options import Options
+from .paging.pages import Pages
+from .rate_limit.limiter import Limiter, LocalLimiter
+from .rate_limit.limits import Priority, RateLimits
+from .resource import QueryValue, make_request
+from .session import Session
+from .support.validation import check_flag, check_int, check_kind, check_methods, describe
+from .support.version import VERSION
 
 if TYPE_CHECKING:
     import aiohttp
 
-    from .estimate import Estimate
-    from .fan_out import FanOut
+    from .fan_out.estimate import Estimate
+    from .fan_out.fan_out import FanOut
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _HEADER_NAME = re.compile(r"[A-Za-z0-9-]+")
@@ -244,7 +244,7 @@ class Client:
             InvalidStateError: The iteration has begun.
             CloudFlowError: A first page cannot be had, and the fan-out does not collect errors.
         """
-        from .estimate import estimate  # noqa: PLC0415 - not every program reads many histories
+        from .fan_out.estimate import estimate  # noqa: PLC0415 - not every program reads many histories
 
         return await estimate(listing, self._session.forecast, sample)
 

@@ -10,7 +10,7 @@ from typing import Final, TypeAlias, TypedDict
 import attrs
 
 from .public import public
-from .secret import Secret
+from .support.secret import Secret
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 """Any JSON value."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import attrs
 
-from .arguments import check_flag, check_kind, check_seconds
-from .limits import Priority, check_priority
-from .retry import RetryPolicy
+from .http.retry import RetryPolicy
+from .rate_limit.limits import Priority, check_priority
+from .support.validation import check_flag, check_kind, check_seconds
 
 _RETRY_ADVICE = "RetryPolicy(attempts=4) sends up to 4 times."
 

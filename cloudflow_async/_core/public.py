@@ -25,14 +25,18 @@ def public(module: str) -> Callable[[T], T]:
     """
 
     def publish(thing: T) -> T:
-        if isinstance(thing, type) and attrs.has(thing):
-            names = vars(sys.modules[thing.__module__])
-            with contextlib.suppress(NameError, TypeError):
-                hints = typing.get_type_hints(thing, names, include_extras=True)
-                own = vars(thing).get("__annotations__", {})
-                thing.__annotations__ = {name: hints[name] for name in own}
-                attrs.resolve_types(thing, names)
+        _look_up_types(thing)
         thing.__module__ = module
         return thing
 
     return publish
+
+
+def _look_up_types(cls: Any) -> None:
+    if isinstance(cls, type) and attrs.has(cls):
+        names = vars(sys.modules[cls.__module__])
+        with contextlib.suppress(NameError, TypeError):
+            hints = typing.get_type_hints(cls, names, include_extras=True)
+            own = vars(cls).get("__annotations__", {})
+            cls.__annotations__ = {name: hints[name] for name in own}
+            attrs.resolve_types(cls, names)

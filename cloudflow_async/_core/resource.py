@@ -10,19 +10,19 @@ from typing import Any, TypeAlias, TypeVar
 import attrs
 
 from .call import SAFE
-from .codec import decode
-from .encoding import dumps
+from .codec.decode import decode
+from .codec.encode import dumps
+from .codec.timestamps import format_instant
 from .errors import DecodeError, InvalidArgumentError, ResponseMismatchError
-from .instants import format_instant
+from .http.response import Response
+from .http.urls import target
 from .messages import UNSET, Json, Request
 from .options import Options
-from .page import LARGEST_PAGE, Bookmark, OnDrift, Page
-from .page_styles import PageStyle, offset_envelope
-from .paging import Pages
-from .secret import Secret
+from .paging.page import LARGEST_PAGE, Bookmark, OnDrift, Page
+from .paging.page_styles import PageStyle, offset_envelope
+from .paging.pages import Pages
 from .session import Session
-from .urls import target
-from .wire import Response
+from .support.secret import Secret
 
 T = TypeVar("T")
 

@@ -17,10 +17,8 @@ from urllib.parse import urljoin
 
 import attrs
 
-from . import forks
 from .auth import Auth, Refusal, check_scope
 from .call import Call
-from .caller import find_caller
 from .errors import (
     AuthenticationError,
     ClientClosedError,
@@ -32,16 +30,18 @@ from .errors import (
     UnexpectedRedirectError,
     WrongLoopError,
 )
-from .event_loop import running_loop
-from .limiter import Limiter, Permit
-from .log import log_of
+from .http.response import Response, read, read_rate_limit
+from .http.retry import REPEATABLE, RetryBudget, is_throttle, leaves_open
+from .http.timeouts import Scope
+from .http.transport import Transport
+from .http.urls import same_origin_path
 from .messages import RateLimitSeen, RateLimitStatus, Reply, Request, Statistics
 from .options import Options
-from .retry import REPEATABLE, RetryBudget, is_throttle, leaves_open
-from .scope import Scope
-from .transport import Transport
-from .urls import same_origin_path
-from .wire import Response, read, read_rate_limit
+from .rate_limit.limiter import Limiter, Permit
+from .support import forks
+from .support.caller import find_caller
+from .support.event_loop import running_loop
+from .support.log import log_of
 
 _LOG = log_of()
 _MOST_HOPS = 3

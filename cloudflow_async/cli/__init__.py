@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .console import INTERRUPTED, MISUSED, say
+from .shared.console import INTERRUPTED, MISUSED, say
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError, UnknownOptionError, UnusedCliTokensError
 
-from cloudflow_async._core.version import VERSION
+from cloudflow_async._core.support.version import VERSION
 
-from .bodies import NEVER_ARGUMENTS, names_a_secret
-from .console import MISUSED, CommandError, say
-from .emulator import emulator
-from .export import export
-from .login import login, logout, whoami
-from .trigger import trigger
-from .warned import warnings_told
-from .webhooks import webhooks
+from .commands.emulator import emulator
+from .commands.export import export
+from .commands.login import login, logout, whoami
+from .commands.trigger import trigger
+from .commands.webhooks import webhooks
+from .shared.console import MISUSED, CommandError, say
+from .shared.warnings import warnings_told
+from .webhooks.bodies import NEVER_ARGUMENTS, names_a_secret
 
 app: App = App(
     name="cloudflow",

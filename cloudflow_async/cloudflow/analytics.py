@@ -8,11 +8,11 @@ from typing import Literal, TypeAlias
 
 import attrs
 
-from cloudflow_async._core.arguments import to_list
-from cloudflow_async._core.fields import unknown_fields
+from cloudflow_async._core.codec.fields import unknown_fields
 from cloudflow_async._core.messages import Json
 from cloudflow_async._core.public import public
 from cloudflow_async._core.resource import Resource
+from cloudflow_async._core.support.validation import to_list
 
 Period: TypeAlias = Literal["1h", "24h", "7d", "30d"]
 """The documented periods."""

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from cloudflow_async._core.auth import ApiKeyAuth, Auth
-from cloudflow_async._core.auth.api_key import BASE_URL
+from cloudflow_async._core.auth.api_key.api_key import BASE_URL
 from cloudflow_async._core.client import Client
 from cloudflow_async._core.errors import InvalidArgumentError
-from cloudflow_async._core.limiter import Limiter
-from cloudflow_async._core.limits import RateLimits
+from cloudflow_async._core.http.proxy import read_proxy
+from cloudflow_async._core.http.retry import RetryPolicy
+from cloudflow_async._core.http.transport import LARGEST_BODY, LARGEST_HEADER
 from cloudflow_async._core.options import Options
-from cloudflow_async._core.proxy import read_proxy
 from cloudflow_async._core.public import public
-from cloudflow_async._core.retry import RetryPolicy
-from cloudflow_async._core.transport import LARGEST_BODY, LARGEST_HEADER
+from cloudflow_async._core.rate_limit.limiter import Limiter
+from cloudflow_async._core.rate_limit.limits import RateLimits
 
 from .analytics import Analytics
 from .pipelines import Execution, Pipelines
@@ -224,7 +224,7 @@ def _look_up(
     # These are a fifth of the time that importing this package takes, and those who give a key
     # need none of them.
     from cloudflow_async._core.auth.chain import AuthChain  # noqa: PLC0415 - see above
-    from cloudflow_async._core.auth.profiles import read_profile  # noqa: PLC0415 - the same
+    from cloudflow_async._core.auth.profiles.profiles import read_profile  # noqa: PLC0415 - the same
 
     if profile is not None:
         found = read_profile(profile)

@@ -8,7 +8,7 @@ from typing import Final
 
 import attrs
 
-from cloudflow_async._core.fields import unknown_fields
+from cloudflow_async._core.codec.fields import unknown_fields
 from cloudflow_async._core.messages import Json
 from cloudflow_async._core.public import public
 from cloudflow_async._core.webhooks import (

@@ -14,13 +14,13 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final, Protocol, TypeVar
 
-from cloudflow_async._core.checkpoint import Filters
+from cloudflow_async._core.codec.timestamps import format_instant, parse_instant
 from cloudflow_async._core.errors import CheckpointError
-from cloudflow_async._core.instants import format_instant, parse_instant
+from cloudflow_async._core.fan_out.checkpoint import Filters
+from cloudflow_async._core.fan_out.segments import Part, Plan, Source, Start
 from cloudflow_async._core.messages import UNSET, Json, Unset
-from cloudflow_async._core.page import Page
-from cloudflow_async._core.paging import Pages, rows_after
-from cloudflow_async._core.parts import Part, Plan, Source, Start
+from cloudflow_async._core.paging.page import Page
+from cloudflow_async._core.paging.pages import Pages, rows_after
 
 from .slicing import AUTO, Bounds, Slices, are_few, check_count, cut, read_slices
 

@@ -11,25 +11,25 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from cloudflow_async._core.arguments import check_flag, check_methods
+from cloudflow_async._core.codec.fields import unknown_fields
+from cloudflow_async._core.codec.timestamps import instant
 from cloudflow_async._core.errors import InvalidArgumentError
-from cloudflow_async._core.fields import unknown_fields
-from cloudflow_async._core.instants import instant
 from cloudflow_async._core.messages import UNSET, Json, Unset
 from cloudflow_async._core.options import Options
-from cloudflow_async._core.page import LARGEST_PAGE, Bookmark, OnDrift
-from cloudflow_async._core.paging import Pages
+from cloudflow_async._core.paging.page import LARGEST_PAGE, Bookmark, OnDrift
+from cloudflow_async._core.paging.pages import Pages
 from cloudflow_async._core.public import public
 from cloudflow_async._core.resource import Resource
 from cloudflow_async._core.session import Session
+from cloudflow_async._core.support.validation import check_flag, check_methods
 
 from .waiting import LONGEST_PAUSE, Router, Waits
 
 if TYPE_CHECKING:
-    from cloudflow_async._core.checkpoint import Checkpoint
-    from cloudflow_async._core.fan_out import FanOut, OnError
-    from cloudflow_async._core.fan_out_report import Progress
-    from cloudflow_async._core.parts import Start
+    from cloudflow_async._core.fan_out.checkpoint import Checkpoint
+    from cloudflow_async._core.fan_out.fan_out import FanOut, OnError
+    from cloudflow_async._core.fan_out.report import Progress
+    from cloudflow_async._core.fan_out.segments import Start
 
     from .slicing import Slices
 
@@ -222,7 +222,7 @@ class Pipelines(Resource):
             CheckpointError: On entering or later: the checkpoint's file cannot be used.
         """
         # Not every program reads many histories.
-        from cloudflow_async._core.fan_out import FanOut  # noqa: PLC0415 - see above
+        from cloudflow_async._core.fan_out.fan_out import FanOut  # noqa: PLC0415 - see above
 
         from .histories import Histories  # noqa: PLC0415 - the same
 

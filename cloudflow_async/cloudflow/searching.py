@@ -16,8 +16,8 @@ from typing import Any, Generic, Protocol, TypeVar
 import attrs
 
 from cloudflow_async._core.errors import PaginationError
-from cloudflow_async._core.page import LARGEST_PAGE, Page
-from cloudflow_async._core.paging import Pages
+from cloudflow_async._core.paging.page import LARGEST_PAGE, Page
+from cloudflow_async._core.paging.pages import Pages
 
 _MARGIN = timedelta(seconds=1)
 """The API shows whole seconds, and does not say whether its bounds are inclusive."""

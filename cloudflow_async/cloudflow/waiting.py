@@ -18,7 +18,6 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import attrs
 
-from cloudflow_async._core.arguments import is_number
 from cloudflow_async._core.errors import (
     ClientClosedError,
     CloudFlowError,
@@ -32,8 +31,9 @@ from cloudflow_async._core.errors import (
     out_of_time,
     own,
 )
-from cloudflow_async._core.paging import Pages
-from cloudflow_async._core.retry import NEVER_RETRIED, TRANSIENT
+from cloudflow_async._core.http.retry import NEVER_RETRIED, TRANSIENT
+from cloudflow_async._core.paging.pages import Pages
+from cloudflow_async._core.support.validation import is_number
 
 from .searching import Row, Search
 

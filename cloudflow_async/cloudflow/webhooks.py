@@ -7,12 +7,12 @@ from datetime import datetime
 
 import attrs
 
-from cloudflow_async._core.arguments import check_kind, to_list
-from cloudflow_async._core.fields import unknown_fields
+from cloudflow_async._core.codec.fields import unknown_fields
 from cloudflow_async._core.messages import UNSET, Json, Unset
 from cloudflow_async._core.public import public
 from cloudflow_async._core.resource import Resource
-from cloudflow_async._core.secret import Secret
+from cloudflow_async._core.support.secret import Secret
+from cloudflow_async._core.support.validation import check_kind, to_list
 
 
 @public("cloudflow_async")

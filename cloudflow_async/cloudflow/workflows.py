@@ -14,16 +14,16 @@ from typing import ClassVar, Final, Literal, TypeAlias
 
 import attrs
 
-from cloudflow_async._core.arguments import to_list
-from cloudflow_async._core.codec import decode, encode
+from cloudflow_async._core.codec.decode import decode, encode
+from cloudflow_async._core.codec.fields import named, unknown_fields
+from cloudflow_async._core.codec.timestamps import instant
 from cloudflow_async._core.errors import InvalidArgumentError
-from cloudflow_async._core.fields import named, unknown_fields
-from cloudflow_async._core.instants import instant
 from cloudflow_async._core.messages import UNSET, Json, Unset
-from cloudflow_async._core.page import Bookmark, OnDrift
-from cloudflow_async._core.paging import Pages
+from cloudflow_async._core.paging.page import Bookmark, OnDrift
+from cloudflow_async._core.paging.pages import Pages
 from cloudflow_async._core.public import public
 from cloudflow_async._core.resource import Resource, json_of
+from cloudflow_async._core.support.validation import to_list
 
 _ONE: Final = "/workflows/{workflow_id}"
 _TRIGGER: Final = "/webhooks/{workflow_id}/trigger"

@@ -1,16 +1,21 @@
 """A local server that behaves as the CloudFlow API document says, and breaks when asked to.
 
-It is a second, independent reading of the document: it shares no code with the client, so that
-the two check each other.  A request travels `connections` > `app` > `apis` > `routes` >
-`cloudflow`, which reads it with `queries` and `bodies`, works on `state`, and answers with
-`shapes`.  Who asks is found out by `authentication`; tokens come from the authorization server,
-`oauth`.  What goes wrong is chosen by the `fault_plan` from `faults`, which `fault_checks` have
-looked at; an answer that is not to leave whole and at once is sent by `pacing`.  What happens
-without a request is on the `agenda`: `runs` end, and events travel `dispatch` > `signing` >
-`targets` > `sending`, which leaves its traces in `deliveries`.  People look at all of that through
-`inspection`, which leaves no traces at all.
+It is a second, independent reading of the documents: it shares no code with the client, so that
+the two check each other.  The rooms and files, from the class that tests use down to the ground:
 
-The TechFlow API is served beside it: what it has of its own stands in the folder `techflow`.
+    emulator        `Emulator`: start and stop, credentials, faults, what was recorded
+    app             the way of one request through the rooms below
+    services        the CloudFlow API and the authorization server as services behind one port
+    techflow/       the TechFlow API as another service
+    inspection/     the page that shows requests and deliveries to a person
+    request_context     one request on its way, and the interface of a service
+    oauth/          the authorization server
+    http/           connections, answers, slow sending, origin checks
+    deliveries/     webhooks: signed, sent, retried
+    faults/         what goes wrong on request
+    cloudflow/      the CloudFlow API document: routes, endpoints, state
+    credentials/    API keys, tokens and JWTs that are accepted
+    base/           clock, scheduler, chance, request log, rate limiter, problems
 
 Example:
     ```python
@@ -26,13 +31,13 @@ Example:
 
 from __future__ import annotations
 
-from .clients import OAuthClient
-from .deliveries import DeliveryAttempt, RecordedDelivery
-from .delivery_faults import DeliveryFault
-from .faults import Fault
-from .ledger import RecordedRequest
-from .limits import EmulatorLimits
-from .server import Emulator
+from .base.rate_limiter import EmulatorLimits
+from .base.request_log import RecordedRequest
+from .deliveries.deliveries import DeliveryAttempt, RecordedDelivery
+from .deliveries.faults import DeliveryFault
+from .emulator import Emulator
+from .faults.faults import Fault
+from .oauth.clients import OAuthClient
 
 # Tracebacks and pickles name the module that users import from.
 for _class in (

@@ -11,34 +11,34 @@ from collections.abc import Callable, Iterable
 
 from aiohttp import web
 
-from .agenda import Agenda
-from .apis import AuthorizationApi, CloudFlowApi
-from .authentication import Authenticator
-from .chance import letters, seeded
-from .clients import ClientBook
-from .connections import Connection, NoAnswer, read_body
-from .dispatch import Dispatcher
-from .fault_plan import FaultPlan
-from .faults import Fault
-from .guards import is_own_host, is_own_origin
-from .identities import DEFAULT_ACCOUNT, Identity
-from .inspection import Inspection
-from .jwts import JwtVerifier
-from .keys import KeyRing
-from .ledger import Ledger, RecordedRequest
-from .limits import RateLimiter, Verdict
-from .oauth import AuthorizationServer
-from .pacing import send
-from .paths import PREFIX, is_for_authorization_server, is_for_inspection, is_for_techflow
-from .problems import Problem, Reply, rate_limited
-from .responses import make_response, response_headers, spoil
-from .runs import Runs
-from .staging import Staging
-from .state import State
-from .targets import Targets
+from .base.paths import PREFIX, is_for_authorization_server, is_for_inspection, is_for_techflow
+from .base.problems import Problem, Reply, rate_limited
+from .base.rate_limiter import RateLimiter, Verdict
+from .base.request_log import Ledger, RecordedRequest
+from .base.scheduler import Agenda
+from .base.seeded_random import letters, seeded
+from .cloudflow.runs import Runs
+from .cloudflow.seeding import Staging
+from .cloudflow.state import State
+from .credentials.authentication import Authenticator
+from .credentials.identities import DEFAULT_ACCOUNT, Identity
+from .credentials.jwts import JwtVerifier
+from .credentials.keys import KeyRing
+from .credentials.tokens import TokenBook
+from .deliveries.dispatcher import Dispatcher
+from .deliveries.targets import Targets
+from .faults.faults import Fault
+from .faults.plan import FaultPlan
+from .http.connections import Connection, NoAnswer, read_body
+from .http.origin_check import is_own_host, is_own_origin
+from .http.responses import make_response, response_headers, spoil
+from .http.slow_send import send
+from .inspection.inspection import Inspection
+from .oauth.clients import ClientBook
+from .oauth.server import AuthorizationServer
+from .request_context import Api, Visit
+from .services import AuthorizationApi, CloudFlowApi
 from .techflow.api import TechFlowApi
-from .tokens import TokenBook
-from .visits import Api, Visit
 
 _INSPECTION_ID = "req_inspection"
 """All looks at the inspection page share it: one of the others would change those to come."""

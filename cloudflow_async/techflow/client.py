@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Final
 from cloudflow_async._core.auth import Auth
 from cloudflow_async._core.client import Client
 from cloudflow_async._core.errors import InvalidArgumentError
-from cloudflow_async._core.limiter import Limiter
-from cloudflow_async._core.limits import RateLimits
+from cloudflow_async._core.http.proxy import read_proxy
+from cloudflow_async._core.http.retry import RetryPolicy
+from cloudflow_async._core.http.transport import LARGEST_BODY, LARGEST_HEADER
 from cloudflow_async._core.options import Options
-from cloudflow_async._core.proxy import read_proxy
 from cloudflow_async._core.public import public
-from cloudflow_async._core.retry import RetryPolicy
-from cloudflow_async._core.transport import LARGEST_BODY, LARGEST_HEADER
+from cloudflow_async._core.rate_limit.limiter import Limiter
+from cloudflow_async._core.rate_limit.limits import RateLimits
 
 from .executions import Executions
 from .keys import BearerKeyAuth

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import attrs
 
-from cloudflow_async._core.fields import unknown_fields
+from cloudflow_async._core.codec.fields import unknown_fields
 from cloudflow_async._core.messages import Json
-from cloudflow_async._core.paging import Pages
+from cloudflow_async._core.paging.pages import Pages
 from cloudflow_async._core.public import public
 
 from .lists import WholeLists

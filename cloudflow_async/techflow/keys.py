@@ -9,7 +9,7 @@ from typing import Final
 import attrs
 
 from cloudflow_async._core.auth import ApiKeyAuth, Refusal
-from cloudflow_async._core.auth.api_key import HEADER as PLAIN_HEADER
+from cloudflow_async._core.auth.api_key.api_key import HEADER as PLAIN_HEADER
 from cloudflow_async._core.errors import NoCredentialsError
 from cloudflow_async._core.messages import Request
 from cloudflow_async._core.public import public

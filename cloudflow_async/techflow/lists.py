@@ -6,9 +6,9 @@ from typing import TypeVar
 
 from cloudflow_async._core.errors import DecodeError
 from cloudflow_async._core.messages import Request
-from cloudflow_async._core.page import Page
-from cloudflow_async._core.page_styles import whole_list
-from cloudflow_async._core.paging import Pages
+from cloudflow_async._core.paging.page import Page
+from cloudflow_async._core.paging.page_styles import whole_list
+from cloudflow_async._core.paging.pages import Pages
 from cloudflow_async._core.resource import Resource
 
 T = TypeVar("T")

@@ -7,13 +7,13 @@ from typing import Final
 
 import attrs
 
-from cloudflow_async._core.arguments import to_list
-from cloudflow_async._core.codec import decode, encode
+from cloudflow_async._core.codec.decode import decode, encode
+from cloudflow_async._core.codec.fields import unknown_fields
 from cloudflow_async._core.errors import DecodeError, InvalidArgumentError
-from cloudflow_async._core.fields import unknown_fields
 from cloudflow_async._core.messages import UNSET, Json, Unset
-from cloudflow_async._core.paging import Pages
+from cloudflow_async._core.paging.pages import Pages
 from cloudflow_async._core.public import public
+from cloudflow_async._core.support.validation import to_list
 
 from .executions import Execution
 from .lists import WholeLists

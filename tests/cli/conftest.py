@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from cloudflow_async.cli import logging_in
+from cloudflow_async.cli.account import login as logging_in
 from cloudflow_async.emulator import Emulator, EmulatorLimits
 
 EXECUTIONS = "/pipelines/{pipeline_id}/executions"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cloudflow_async._core.version import VERSION
+from cloudflow_async._core.support.version import VERSION
 from cloudflow_async.cli import main
 
 

@@ -37,10 +37,10 @@ def test_another_missing_module_is_not_blamed_on_the_extra(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A broken installation shows where it is broken."""
-    monkeypatch.setitem(sys.modules, "cloudflow_async.cli.export", None)
+    monkeypatch.setitem(sys.modules, "cloudflow_async.cli.commands.export", None)
     monkeypatch.delitem(sys.modules, "cloudflow_async.cli.app")
 
-    with pytest.raises(ModuleNotFoundError, match=r"cloudflow_async.cli.export"):
+    with pytest.raises(ModuleNotFoundError, match=r"cloudflow_async.cli.commands.export"):
         main(["--version"])
 
 
@@ -68,9 +68,9 @@ def test_help_does_not_load_what_it_does_not_need(command: list[str]) -> None:
         "aiohttp",
         "asyncio",
         "cloudflow_async._core.auth",
-        "cloudflow_async.cli.exporting",
-        "cloudflow_async.cli.logging_in",
-        "cloudflow_async.cli.who",
+        "cloudflow_async.cli.export.run",
+        "cloudflow_async.cli.account.login",
+        "cloudflow_async.cli.account.whoami",
         "cloudflow_async.emulator",
         "rich.live",
     }

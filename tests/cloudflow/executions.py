@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 
-from cloudflow_async._core.paging import Page, Pages
+from cloudflow_async._core.paging.pages import Page, Pages
 
 BEGIN = datetime(2026, 1, 24, 10, tzinfo=UTC)
 """When the execution ``exec_0`` started; each one after it starts a minute later."""

@@ -11,10 +11,10 @@ from typing import Any, Literal
 import attrs
 
 from cloudflow_async._core.errors import CloudFlowError
-from cloudflow_async._core.fan_out import FanOut
-from cloudflow_async._core.page import Page
-from cloudflow_async._core.paging import Pages
-from cloudflow_async._core.parts import Start
+from cloudflow_async._core.fan_out.fan_out import FanOut
+from cloudflow_async._core.fan_out.segments import Start
+from cloudflow_async._core.paging.page import Page
+from cloudflow_async._core.paging.pages import Pages
 from cloudflow_async.cloudflow.histories import Histories
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)

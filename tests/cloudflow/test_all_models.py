@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudflow_async._core.codec import decode, decode_list, encode
+from cloudflow_async._core.codec.decode import decode, decode_list, encode
+from cloudflow_async._core.codec.fields import is_model
 from cloudflow_async._core.errors import DecodeError
-from cloudflow_async._core.fields import is_model
 from tests.cloudflow.samples import SAMPLES
 
 each_model = pytest.mark.parametrize(

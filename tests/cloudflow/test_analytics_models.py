@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from cloudflow_async._core.codec import decode
+from cloudflow_async._core.codec.decode import decode
 from cloudflow_async.cloudflow.analytics import MetricPoint, MetricValues, WorkflowMetrics
 from tests.cloudflow.samples import document
 

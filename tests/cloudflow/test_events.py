@@ -14,7 +14,7 @@ from typing import Any
 import attrs
 import pytest
 
-from cloudflow_async._core.codec import encode
+from cloudflow_async._core.codec.decode import encode
 from cloudflow_async._core.errors import (
     InvalidArgumentError,
     WebhookPayloadError,

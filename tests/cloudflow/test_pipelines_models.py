@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from cloudflow_async._core.codec import decode, decode_list
+from cloudflow_async._core.codec.decode import decode, decode_list
 from cloudflow_async.cloudflow.pipelines import Execution, ExecutionStatus
 from tests.cloudflow.samples import document
 

@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 
-from cloudflow_async._core.checkpoint import Checkpoint
 from cloudflow_async._core.errors import (
     CheckpointError,
     DriftError,
@@ -22,7 +21,8 @@ from cloudflow_async._core.errors import (
     NotFoundError,
     ServerError,
 )
-from cloudflow_async._core.fan_out import FanOut
+from cloudflow_async._core.fan_out.checkpoint import Checkpoint
+from cloudflow_async._core.fan_out.fan_out import FanOut
 from cloudflow_async._core.messages import UNSET
 from cloudflow_async.cloudflow.slicing import Slices
 from tests.cloudflow.pipelines_server import BEGIN, NOON, PipelinesServer, Row, read, server

@@ -31,7 +31,7 @@ from cloudflow_async._core.errors import (
     TokenRequestError,
     TransportError,
 )
-from cloudflow_async._core.paging import Pages
+from cloudflow_async._core.paging.pages import Pages
 from cloudflow_async.cloudflow.waiting import Waits
 from tests.cloudflow.executions import BEGIN, History, Row, history
 

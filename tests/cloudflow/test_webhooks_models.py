@@ -6,7 +6,7 @@ import pickle
 
 import attrs
 
-from cloudflow_async._core.codec import decode, encode
+from cloudflow_async._core.codec.decode import decode, encode
 from cloudflow_async.cloudflow.webhooks import Webhook
 from tests.cloudflow.samples import document
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cloudflow_async._core.codec import decode, encode
+from cloudflow_async._core.codec.decode import decode, encode
 from cloudflow_async._core.errors import DecodeError, InvalidArgumentError
 from cloudflow_async.cloudflow.workflows import (
     CreatedWorkflow,

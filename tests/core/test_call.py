@@ -9,9 +9,9 @@ import pytest
 
 from cloudflow_async._core.call import Call
 from cloudflow_async._core.errors import NotFoundError, OutcomeUnknownError, ServerError
+from cloudflow_async._core.http.timeouts import Scope
 from cloudflow_async._core.messages import Request
 from cloudflow_async._core.options import Options
-from cloudflow_async._core.scope import Scope
 
 
 def a_call(method: str = "POST", *, deadline_at: float | None = None, **changes: Any) -> Call:

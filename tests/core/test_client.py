@@ -20,10 +20,10 @@ from cloudflow_async._core.errors import (
     OutcomeUnknownError,
     RateLimitedError,
 )
-from cloudflow_async._core.limiter import LocalLimiter
-from cloudflow_async._core.limits import RateLimits
-from cloudflow_async._core.retry import RetryPolicy
-from cloudflow_async._core.version import VERSION
+from cloudflow_async._core.http.retry import RetryPolicy
+from cloudflow_async._core.rate_limit.limiter import LocalLimiter
+from cloudflow_async._core.rate_limit.limits import RateLimits
+from cloudflow_async._core.support.version import VERSION
 from tests.doubles import OpenLimiter
 from tests.raw_server import RawServer, answer, answering
 

@@ -6,8 +6,8 @@ import attrs
 import pytest
 
 from cloudflow_async._core.errors import DecodeError
+from cloudflow_async._core.http.response import Response
 from cloudflow_async._core.messages import UNSET, Json, Reply, Request
-from cloudflow_async._core.wire import Response
 
 
 def test_unset_is_false_and_shows_its_name() -> None:

@@ -16,7 +16,7 @@ from cloudflow_async._core.errors import (
     ResponseTooLargeError,
     TransportError,
 )
-from cloudflow_async._core.retry import RetryPolicy
+from cloudflow_async._core.http.retry import RetryPolicy
 from tests.canaries import API_KEY, CLIENT_SECRET
 from tests.faults.checks import shows_no_secret
 from tests.raw_server import (

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cloudflow_async._core.codec.fields import unknown_fields
 from cloudflow_async._core.errors import (
     CloudFlowError,
     DecodeError,
@@ -27,11 +28,10 @@ from cloudflow_async._core.errors import (
     TransportError,
     UnexpectedRedirectError,
 )
-from cloudflow_async._core.fields import unknown_fields
+from cloudflow_async._core.http.retry import RetryPolicy
 from cloudflow_async._core.messages import UNSET, Json, Request
 from cloudflow_async._core.options import Options
 from cloudflow_async._core.resource import Resource, encode_query, json_of, make_request
-from cloudflow_async._core.retry import RetryPolicy
 from cloudflow_async._core.session import Session
 from tests.doubles import FakeAuth, FakeTransport, OpenLimiter, Step, reply
 

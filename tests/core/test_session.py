@@ -18,7 +18,6 @@ from typing import Any
 import attrs
 import pytest
 
-from cloudflow_async._core import forks
 from cloudflow_async._core.auth import AnonymousAuth, ApiKeyAuth
 from cloudflow_async._core.client import Client
 from cloudflow_async._core.errors import (
@@ -43,13 +42,14 @@ from cloudflow_async._core.errors import (
     UnexpectedRedirectError,
     WrongLoopError,
 )
-from cloudflow_async._core.limiter import LocalLimiter, Permit
-from cloudflow_async._core.limits import RateLimits
+from cloudflow_async._core.http.response import Response
+from cloudflow_async._core.http.retry import RetryPolicy
 from cloudflow_async._core.messages import Reply, Request
 from cloudflow_async._core.options import Options
-from cloudflow_async._core.retry import RetryPolicy
+from cloudflow_async._core.rate_limit.limiter import LocalLimiter, Permit
+from cloudflow_async._core.rate_limit.limits import RateLimits
 from cloudflow_async._core.session import Session
-from cloudflow_async._core.wire import Response
+from cloudflow_async._core.support import forks
 from tests import certificates
 from tests.canaries import API_KEY
 from tests.doubles import FakeAuth, FakeTransport, OpenLimiter, Step, failure, never, reply
@@ -1287,7 +1287,7 @@ async def test_a_forked_child_has_no_client(monkeypatch: pytest.MonkeyPatch) -> 
     """What it uses was in use before the fork: the child is told so, and closes nothing."""
     it = bench()
     await it.send()
-    monkeypatch.setattr("cloudflow_async._core.forks._forks", forks.count() + 1)
+    monkeypatch.setattr("cloudflow_async._core.support.forks._forks", forks.count() + 1)
     with pytest.raises(ForkedClientError, match="one in each process"):
         await it.send()
     await it.session.close()
@@ -1303,7 +1303,7 @@ async def test_a_client_not_used_before_a_fork_is_the_childs(
 ) -> None:
     """It belongs to the process of its first call."""
     it = bench()
-    monkeypatch.setattr("cloudflow_async._core.forks._forks", forks.count() + 1)
+    monkeypatch.setattr("cloudflow_async._core.support.forks._forks", forks.count() + 1)
 
     assert 200 == (await it.send()).status
     await it.session.close()

@@ -14,9 +14,9 @@ import attrs
 import pytest
 
 from cloudflow_async.emulator import Emulator, EmulatorLimits, Fault
-from cloudflow_async.emulator.identities import SCOPES
-from cloudflow_async.emulator.oauth import OAuthCall
-from cloudflow_async.emulator.problems import Reply
+from cloudflow_async.emulator.base.problems import Reply
+from cloudflow_async.emulator.credentials.identities import SCOPES
+from cloudflow_async.emulator.oauth.server import OAuthCall
 from tests.emulator.conftest import NOON, Answer, Api, Clock, until
 
 RATE_HEADERS = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")

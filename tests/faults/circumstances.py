@@ -18,7 +18,7 @@ import attrs
 import pytest
 
 from cloudflow_async import CloudFlowError
-from cloudflow_async._core.auth.file_store import FileTokenStore
+from cloudflow_async._core.auth.stores.file_store import FileTokenStore
 from cloudflow_async._core.errors import ClientClosedError, TransportError, WrongLoopError
 
 from . import handling, programs

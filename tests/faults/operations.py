@@ -22,10 +22,10 @@ import attrs
 
 from cloudflow_async import CloudFlow, RetryPolicy
 from cloudflow_async._core.auth import ApiKeyAuth, Auth
-from cloudflow_async._core.auth.oauth2 import OAuth2Auth
+from cloudflow_async._core.auth.oauth2.oauth2 import OAuth2Auth
+from cloudflow_async._core.auth.stores.token_store import MemoryTokenStore, TokenStore
 from cloudflow_async._core.auth.token import Token
-from cloudflow_async._core.auth.token_store import MemoryTokenStore, TokenStore
-from cloudflow_async._core.paging import Pages
+from cloudflow_async._core.paging.pages import Pages
 from cloudflow_async.cloudflow.workflows import WebhookTrigger, WorkflowSummary
 from tests import canaries
 from tests.raw_server import Sent

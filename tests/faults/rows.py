@@ -24,8 +24,8 @@ import attrs
 
 from cloudflow_async import CloudFlow, CloudFlowError, LocalLimiter, RateLimits, RetryPolicy
 from cloudflow_async._core.errors import ServerError, TransportError
-from cloudflow_async._core.page import Bookmark, Page
-from cloudflow_async._core.paging import Pages
+from cloudflow_async._core.paging.page import Bookmark, Page
+from cloudflow_async._core.paging.pages import Pages
 
 from .soak_server import soak_server
 

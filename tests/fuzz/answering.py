@@ -14,13 +14,13 @@ from typing import Any, Final
 
 from multidict import CIMultiDict
 
+from cloudflow_async._core.auth.oauth2.token_response import LONGEST_LIFE, read_token
 from cloudflow_async._core.auth.token import Token
-from cloudflow_async._core.auth.token_answers import LONGEST_LIFE, read_token
 from cloudflow_async._core.errors import CloudFlowError, CredentialError, StatusError
-from cloudflow_async._core.limiter import LocalLimiter
+from cloudflow_async._core.http.response import Response, read, read_rate_limit
 from cloudflow_async._core.messages import RateLimitSeen, Reply, Request
-from cloudflow_async._core.secret import Secret
-from cloudflow_async._core.wire import Response, read, read_rate_limit
+from cloudflow_async._core.rate_limit.limiter import LocalLimiter
+from cloudflow_async._core.support.secret import Secret
 from tests.cloudflow.samples import document
 from tests.virtual_time import EPOCH
 

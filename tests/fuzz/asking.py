@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, unquote
 from yarl import URL
 
 from cloudflow_async._core.errors import CrossOriginError, InvalidArgumentError
-from cloudflow_async._core.urls import (
+from cloudflow_async._core.http.urls import (
     check_base_url,
     check_header,
     check_oauth_url,

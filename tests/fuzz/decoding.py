@@ -10,11 +10,11 @@ from typing import Any
 
 import attrs
 
-from cloudflow_async._core import json as bodies
-from cloudflow_async._core.codec import decode, decode_list, encode
+from cloudflow_async._core.codec import json as bodies
+from cloudflow_async._core.codec.decode import decode, decode_list, encode
 from cloudflow_async._core.errors import DecodeError, InvalidArgumentError
-from cloudflow_async._core.page import Bookmark, Page
-from cloudflow_async._core.page_styles import offset_envelope, whole_list
+from cloudflow_async._core.paging.page import Bookmark, Page
+from cloudflow_async._core.paging.page_styles import offset_envelope, whole_list
 from cloudflow_async.cloudflow.events import PipelineEventData, WorkflowEventData
 from cloudflow_async.cloudflow.workflows import WorkflowSummary
 from cloudflow_async.techflow.executions import Execution as TechFlowExecution

@@ -14,13 +14,13 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Final, NoReturn
 from urllib.parse import parse_qsl, urlsplit
 
-from cloudflow_async._core.auth.authorization import AuthorizationRequest, read_callback
-from cloudflow_async._core.auth.loopback import LoopbackListener
+from cloudflow_async._core.auth.oauth2.authorization import AuthorizationRequest, read_callback
+from cloudflow_async._core.auth.oauth2.loopback import LoopbackListener
 from cloudflow_async._core.errors import LoginError
-from cloudflow_async.emulator.guards import is_own_host, is_own_origin
-from cloudflow_async.emulator.jws import JwtRefused
-from cloudflow_async.emulator.jwts import JwtVerifier
-from cloudflow_async.emulator.targets import RefusedTargetError, Targets
+from cloudflow_async.emulator.credentials.jws import JwtRefused
+from cloudflow_async.emulator.credentials.jwts import JwtVerifier
+from cloudflow_async.emulator.deliveries.targets import RefusedTargetError, Targets
+from cloudflow_async.emulator.http.origin_check import is_own_host, is_own_origin
 from tests.core.webhooks import mutations
 from tests.emulator import forged_tokens
 from tests.virtual_time import EPOCH

@@ -13,17 +13,17 @@ from pathlib import Path
 from typing import Any, Final
 from unittest.mock import patch
 
-from cloudflow_async._core.auth import token_json
-from cloudflow_async._core.auth.file_store import FileTokenStore
-from cloudflow_async._core.auth.profiles import profile_names, read_profile
+from cloudflow_async._core.auth.profiles.profiles import profile_names, read_profile
+from cloudflow_async._core.auth.stores import token_json
+from cloudflow_async._core.auth.stores.file_store import FileTokenStore
 from cloudflow_async._core.auth.token import Token
-from cloudflow_async._core.checkpoint import Checkpoint
 from cloudflow_async._core.errors import (
     CheckpointError,
     CredentialError,
     CredentialWarning,
     InvalidArgumentError,
 )
+from cloudflow_async._core.fan_out.checkpoint import Checkpoint
 from tests.cloudflow.pipelines_server import server
 
 from .campaign import AsyncTry, Campaign, Try

@@ -8,8 +8,8 @@ import pytest
 from multidict import CIMultiDict
 
 from cloudflow_async._core.errors import DecodeError, StatusError
+from cloudflow_async._core.http.response import read
 from cloudflow_async._core.messages import Reply, Request
-from cloudflow_async._core.wire import read
 
 _GET = Request(method="GET", path="/workflows", target="/workflows")
 _NO_JSON = {

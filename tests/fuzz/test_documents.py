@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 import pytest
 
-from cloudflow_async._core.codec import decode, decode_list, encode
+from cloudflow_async._core.codec.decode import decode, decode_list, encode
 from cloudflow_async._core.errors import DecodeError
 
 from .decoding import MODELS

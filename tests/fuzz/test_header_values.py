@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cloudflow_async import CloudFlow
-from cloudflow_async._core.auth.oauth2 import OAuth2Auth
+from cloudflow_async._core.auth.oauth2.oauth2 import OAuth2Auth
 from cloudflow_async._core.errors import InvalidArgumentError
 from tests.raw_server import RawServer, answering
 

@@ -12,10 +12,12 @@ import json
 import os
 import sys
 
-from cloudflow_async._core.codec import prepare
-from cloudflow_async.cli import exporting, main, resuming
-from cloudflow_async.cli.console import CommandError
-from cloudflow_async.cli.extras import load
+from cloudflow_async._core.codec.decode import prepare
+from cloudflow_async.cli import main
+from cloudflow_async.cli.export import resume as resuming
+from cloudflow_async.cli.export import run as exporting
+from cloudflow_async.cli.shared.console import CommandError
+from cloudflow_async.cli.shared.extras import load
 
 PAGE_SIZE = 10
 """Rows a request: few, so that a small history takes many."""

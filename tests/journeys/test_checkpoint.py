@@ -17,7 +17,7 @@ _EXPORT = """
 import asyncio, os, random, signal, sys, time
 from pathlib import Path
 from cloudflow_async import CloudFlow, LocalLimiter, RateLimits
-from cloudflow_async._core.checkpoint import Checkpoint
+from cloudflow_async._core.fan_out.checkpoint import Checkpoint
 
 os.fsync = lambda descriptor: None  # what is killed loses no power
 base_url, key, folder, kills, *ids = sys.argv[1:]

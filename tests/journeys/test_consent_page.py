@@ -12,7 +12,7 @@ import attrs
 import pytest
 
 from cloudflow_async import CloudFlow
-from cloudflow_async._core.auth.oauth2 import OAuth2Auth
+from cloudflow_async._core.auth.oauth2.oauth2 import OAuth2Auth
 from cloudflow_async.emulator import Emulator
 from tests.browser import Page, chromium
 from tests.contrast import SMALLEST, lowest_contrast

@@ -6,7 +6,7 @@ import pytest
 
 from cloudflow_async import CloudFlow
 from cloudflow_async._core.errors import DriftError
-from cloudflow_async._core.page import Bookmark
+from cloudflow_async._core.paging.page import Bookmark
 from cloudflow_async.emulator import Emulator, Fault
 from tests.journeys.conftest import OpenClient, StartEmulator
 

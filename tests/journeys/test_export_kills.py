@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from cloudflow_async.cli.extras import load
+from cloudflow_async.cli.shared.extras import load
 from cloudflow_async.emulator import Emulator, EmulatorLimits
 
 _KILLS = 13

@@ -11,10 +11,10 @@ import attrs
 import pytest
 
 from cloudflow_async import LocalLimiter, RateLimits
-from cloudflow_async._core.fan_out import FanOut
-from cloudflow_async._core.page import Page
-from cloudflow_async._core.paging import Pages
-from cloudflow_async._core.parts import Source, Start
+from cloudflow_async._core.fan_out.fan_out import FanOut
+from cloudflow_async._core.fan_out.segments import Source, Start
+from cloudflow_async._core.paging.page import Page
+from cloudflow_async._core.paging.pages import Pages
 from cloudflow_async.emulator import Emulator, EmulatorLimits, Fault
 from tests.journeys.conftest import OpenClient, StartEmulator
 

@@ -17,12 +17,12 @@ import pytest
 
 from cloudflow_async import CloudFlow, CloudFlowError, LocalLimiter, RateLimits, RetryPolicy
 from cloudflow_async._core.auth import Auth, Refusal
-from cloudflow_async._core.auth.api_key import ApiKeyAuth
-from cloudflow_async._core.auth.jwt import JWTAuth
-from cloudflow_async._core.auth.oauth2 import OAuth2Auth
+from cloudflow_async._core.auth.api_key.api_key import ApiKeyAuth
+from cloudflow_async._core.auth.jwt.jwt import JWTAuth
+from cloudflow_async._core.auth.oauth2.oauth2 import OAuth2Auth
+from cloudflow_async._core.auth.stores.token_store import MemoryTokenStore
 from cloudflow_async._core.auth.token import Token
-from cloudflow_async._core.auth.token_store import MemoryTokenStore
-from cloudflow_async._core.secret import Secret
+from cloudflow_async._core.support.secret import Secret
 from tests.canaries import (
     ACCESS_TOKEN,
     API_KEY,

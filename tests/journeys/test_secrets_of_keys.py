@@ -10,10 +10,10 @@ from typing import Any, cast
 
 import pytest
 
-from cloudflow_async._core.auth.api_key import ApiKeyAuth
+from cloudflow_async._core.auth.api_key.api_key import ApiKeyAuth
 from cloudflow_async._core.auth.chain import AuthChain
-from cloudflow_async._core.auth.jwt import JWTAuth
-from cloudflow_async._core.auth.profiles import read_profile
+from cloudflow_async._core.auth.jwt.jwt import JWTAuth
+from cloudflow_async._core.auth.profiles.profiles import read_profile
 from cloudflow_async._core.auth.protocol import Auth, Refusal
 from cloudflow_async._core.messages import Request
 from tests.canaries import (

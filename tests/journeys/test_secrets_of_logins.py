@@ -11,10 +11,10 @@ import attrs
 import pytest
 
 from cloudflow_async import CloudFlow, LocalLimiter, RateLimits, RetryPolicy
-from cloudflow_async._core.auth.authorization import AuthorizationRequest
-from cloudflow_async._core.auth.oauth2 import OAuth2Auth
+from cloudflow_async._core.auth.oauth2.authorization import AuthorizationRequest
+from cloudflow_async._core.auth.oauth2.oauth2 import OAuth2Auth
+from cloudflow_async._core.auth.stores.token_store import MemoryTokenStore
 from cloudflow_async._core.auth.token import Token
-from cloudflow_async._core.auth.token_store import MemoryTokenStore
 from tests.canaries import (
     ACCESS_TOKEN,
     CLIENT_SECRET,

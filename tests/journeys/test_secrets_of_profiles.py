@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from cloudflow_async import CloudFlow, RetryPolicy
-from cloudflow_async._core.auth.profiles import read_profile
+from cloudflow_async._core.auth.profiles.profiles import read_profile
 from cloudflow_async._core.messages import Request
 from tests.canaries import (
     API_KEY,

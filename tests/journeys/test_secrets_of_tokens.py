@@ -14,15 +14,15 @@ from keyring.backend import KeyringBackend
 
 from cloudflow_async import CloudFlow
 from cloudflow_async._core.auth.anonymous import AnonymousAuth
-from cloudflow_async._core.auth.api_key import ApiKeyAuth
+from cloudflow_async._core.auth.api_key.api_key import ApiKeyAuth
 from cloudflow_async._core.auth.chain import AuthChain
-from cloudflow_async._core.auth.file_store import FileTokenStore
-from cloudflow_async._core.auth.jwt import JWTAuth
-from cloudflow_async._core.auth.keyring_store import KeyringTokenStore
-from cloudflow_async._core.auth.oauth2 import OAuth2Auth
+from cloudflow_async._core.auth.jwt.jwt import JWTAuth
+from cloudflow_async._core.auth.oauth2.oauth2 import OAuth2Auth
 from cloudflow_async._core.auth.protocol import Refusal
+from cloudflow_async._core.auth.stores.file_store import FileTokenStore
+from cloudflow_async._core.auth.stores.keyring_store import KeyringTokenStore
+from cloudflow_async._core.auth.stores.token_store import MemoryTokenStore, TokenStore
 from cloudflow_async._core.auth.token import Token
-from cloudflow_async._core.auth.token_store import MemoryTokenStore, TokenStore
 from cloudflow_async._core.messages import Request
 from tests.canaries import (
     ACCESS_TOKEN,

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from cloudflow_async._core.auth.file_store import FileTokenStore
+from cloudflow_async._core.auth.stores.file_store import FileTokenStore
 from cloudflow_async._core.auth.token import Token
 
 _ROOT = Path(__file__).parent.parent.parent
@@ -22,8 +22,8 @@ _TASKS = 50
 
 _WORKER = """
 import asyncio, sys
-from cloudflow_async._core.auth.file_store import FileTokenStore
-from cloudflow_async._core.auth.oauth2 import OAuth2Auth
+from cloudflow_async._core.auth.stores.file_store import FileTokenStore
+from cloudflow_async._core.auth.oauth2.oauth2 import OAuth2Auth
 from cloudflow_async._core.auth.protocol import Refusal
 from cloudflow_async._core.errors import CloudFlowError
 from cloudflow_async._core.messages import Request

@@ -20,10 +20,10 @@ from cloudflow_async import (
     ReauthenticationRequiredError,
     TokenRequestError,
 )
-from cloudflow_async._core.auth.file_store import FileTokenStore
-from cloudflow_async._core.auth.oauth2 import OAuth2Auth
+from cloudflow_async._core.auth.oauth2.oauth2 import OAuth2Auth
+from cloudflow_async._core.auth.stores.file_store import FileTokenStore
+from cloudflow_async._core.auth.stores.token_store import MemoryTokenStore, TokenStore
 from cloudflow_async._core.auth.token import Token
-from cloudflow_async._core.auth.token_store import MemoryTokenStore, TokenStore
 from tests.core.auth.exposure import exposed_by, spellings
 from tests.rotating_server import LIFE, Answer, RotatingServer, rotating_server
 

@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from cloudflow_async._core import transport
 from cloudflow_async._core.client import Client
 from cloudflow_async._core.errors import (
     CloudFlowError,
     DeadlineExceededError,
     RequestTimeoutError,
 )
-from cloudflow_async._core.retry import RetryPolicy
+from cloudflow_async._core.http import transport
+from cloudflow_async._core.http.retry import RetryPolicy
 from tests.doubles import FakeAuth, OpenLimiter
 from tests.faults.dialling import DeadEnd, DeadEnds, dialling
 from tests.raw_server import Peer, RawServer, answer, stalling

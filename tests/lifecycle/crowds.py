@@ -31,8 +31,8 @@ from cloudflow_async import (
     RetryPolicy,
 )
 from cloudflow_async._core.auth import ApiKeyAuth, Auth
-from cloudflow_async._core.auth.oauth2 import OAuth2Auth
-from cloudflow_async._core.auth.token_store import MemoryTokenStore
+from cloudflow_async._core.auth.oauth2.oauth2 import OAuth2Auth
+from cloudflow_async._core.auth.stores.token_store import MemoryTokenStore
 from tests.faults.operations import document
 from tests.raw_server import Peer, RawServer, Script, answer, resetting
 from tests.rotating_server import LIFE, rotating_server

@@ -17,7 +17,7 @@ import aiohttp
 import attrs
 
 from cloudflow_async.emulator import Emulator
-from cloudflow_async.emulator.state import Webhook
+from cloudflow_async.emulator.cloudflow.state import Webhook
 from tests.emulator.conftest import until
 from tests.emulator.receiver import Receiver
 from tests.faults.checks import Holdings, holdings

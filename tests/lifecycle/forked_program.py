@@ -15,7 +15,7 @@ from typing import Any
 
 from cloudflow_async._core.auth import ApiKeyAuth
 from cloudflow_async._core.client import Client
-from cloudflow_async._core.limiter import LocalLimiter
+from cloudflow_async._core.rate_limit.limiter import LocalLimiter
 from tests.faults import tls
 from tests.raw_server import Peer, RawServer, answer
 

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from cloudflow_async import CloudFlow, LocalLimiter
-from cloudflow_async._core.codec import prepare
+from cloudflow_async._core.codec.decode import prepare
 from cloudflow_async._core.webhooks import WebhookEvent
 from cloudflow_async.cli import main
 from cloudflow_async.cloudflow.router import WebhookRouter
@@ -161,7 +161,7 @@ def _serve() -> None:
     # So that no fork has to import it.
     with contextlib.redirect_stdout(sys.stderr):
         main(["export", "--help"])
-    from cloudflow_async.cli import exporting  # noqa: F401, PLC0415
+    from cloudflow_async.cli.export import run as exporting  # noqa: F401, PLC0415
 
     prepare()
     signal.signal(signal.SIGINT, signal.SIG_IGN)

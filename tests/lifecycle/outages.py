@@ -10,8 +10,8 @@ from typing import Final
 import attrs
 
 from cloudflow_async import CloudFlow, CloudFlowError, RetryPolicy
-from cloudflow_async._core.limits import RateLimits
-from cloudflow_async._core.retry import RetryBudget
+from cloudflow_async._core.http.retry import RetryBudget
+from cloudflow_async._core.rate_limit.limits import RateLimits
 from tests.raw_server import Peer, RawServer, answer
 
 from .stepper import leftovers

@@ -20,14 +20,14 @@ import attrs
 
 from cloudflow_async import CloudFlow, Execution, LocalLimiter
 from cloudflow_async._core.auth import ApiKeyAuth, Auth
-from cloudflow_async._core.auth.oauth2 import OAuth2Auth
-from cloudflow_async._core.auth.token_store import MemoryTokenStore
-from cloudflow_async.cli.destination import open_destination
-from cloudflow_async.cli.exporting import export_rows
-from cloudflow_async.cli.inputs import ExportOptions
-from cloudflow_async.cli.progress import QuietLines
-from cloudflow_async.cli.resuming import ExportComplete
-from cloudflow_async.cli.tally import Tally
+from cloudflow_async._core.auth.oauth2.oauth2 import OAuth2Auth
+from cloudflow_async._core.auth.stores.token_store import MemoryTokenStore
+from cloudflow_async.cli.export.counts import Tally
+from cloudflow_async.cli.export.display.progress import QuietLines
+from cloudflow_async.cli.export.inputs import ExportOptions
+from cloudflow_async.cli.export.output.destination import open_destination
+from cloudflow_async.cli.export.resume import ExportComplete
+from cloudflow_async.cli.export.run import export_rows
 from cloudflow_async.emulator import Emulator, EmulatorLimits
 from tests.faults.server import arrived
 from tests.rotating_server import RotatingServer, rotating_server

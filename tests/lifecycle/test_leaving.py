@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from cloudflow_async import ClientClosedError, CloudFlow, LocalLimiter, RetryPolicy
-from cloudflow_async._core.auth.oauth2 import OAuth2Auth
-from cloudflow_async._core.auth.token_store import MemoryTokenStore
+from cloudflow_async._core.auth.oauth2.oauth2 import OAuth2Auth
+from cloudflow_async._core.auth.stores.token_store import MemoryTokenStore
 from cloudflow_async.emulator import Emulator, EmulatorLimits, Fault
 from tests.faults.checks import Holdings, holdings
 from tests.rotating_server import rotating_server

@@ -8,6 +8,7 @@ from typing import Final
 import attrs
 
 _ENGINE: Final = "cloudflow_async/_core"
+_DECODES: Final = ("decode", "columns", "fields", "timestamps", "json")
 
 
 @attrs.frozen
@@ -29,24 +30,25 @@ class Module:
 
 
 MODULES: Final = [
-    Module("retry", (f"{_ENGINE}/retry.py",), ("tests/core/test_session.py",)),
+    Module("retry", (f"{_ENGINE}/http/retry.py",), ("tests/core/test_session.py",)),
     Module("webhooks", (f"{_ENGINE}/webhooks/*.py",), ("tests/core/webhooks",)),
     Module(
         "decode",
-        tuple(
-            f"{_ENGINE}/{name}.py"
-            for name in ("codec", "columns", "fields", "instants", "json", "wire")
+        (
+            *(f"{_ENGINE}/codec/{name}.py" for name in _DECODES),
+            f"{_ENGINE}/http/response.py",
         ),
-        tuple(
-            f"tests/core/test_{name}.py"
-            for name in (
-                "codec", "columns", "encoding", "fields", "instants", "json", "messages", "wire",
-                "reading", "resource", "session",
-            )
+        (
+            "tests/core/codec",
+            "tests/core/http/test_response.py",
+            "tests/core/paging/test_reader.py",
+            "tests/core/test_messages.py",
+            "tests/core/test_resource.py",
+            "tests/core/test_session.py",
         ),
     ),
-    Module("auth", (f"{_ENGINE}/auth/*.py",), ("tests/core/auth", "tests/test_public_api.py")),
-]  # fmt: skip
+    Module("auth", (f"{_ENGINE}/auth/**/*.py",), ("tests/core/auth", "tests/test_public_api.py")),
+]
 
 
 def own_tests(root: Path, source: str) -> str | None:

@@ -86,6 +86,8 @@ def test_the_tests_of_a_file_are_found() -> None:
     """They stand where the file stands; a part's are those of the whole."""
     folder = "cloudflow_async/_core"
 
-    assert "tests/core/test_retry.py" == own_tests(ROOT, f"{folder}/retry.py")
-    assert "tests/core/auth/test_loopback.py" == own_tests(ROOT, f"{folder}/auth/loopback_pages.py")
+    assert "tests/core/http/test_retry.py" == own_tests(ROOT, f"{folder}/http/retry.py")
+    assert "tests/core/auth/oauth2/test_loopback.py" == own_tests(
+        ROOT, f"{folder}/auth/oauth2/loopback_pages.py"
+    )
     assert own_tests(ROOT, f"{folder}/auth/__init__.py") is None

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from cloudflow_async import WebhookEvent, WebhookPayloadError, WebhookVerificationError
-from cloudflow_async._core.codec import encode
+from cloudflow_async._core.codec.decode import encode
 from cloudflow_async._core.errors import InvalidArgumentError
 from cloudflow_async.cloudflow.events import EVENTS as EVENTS_OF_CLOUDFLOW
 from cloudflow_async.techflow import (

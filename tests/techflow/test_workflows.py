@@ -16,7 +16,7 @@ from cloudflow_async import (
     NotFoundError,
     OutcomeUnknownError,
 )
-from cloudflow_async._core.codec import decode, encode
+from cloudflow_async._core.codec.decode import decode, encode
 from cloudflow_async.techflow import Execution, TechFlow, Workflow
 from tests.raw_server import Peer, answer, dropping, resetting, saying
 from tests.techflow.conftest import WORKFLOW, Serve, as_json

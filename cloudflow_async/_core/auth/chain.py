@@ -7,7 +7,6 @@ from typing import Any, NoReturn
 
 import attrs
 
-from cloudflow_async._core.arguments import describe
 from cloudflow_async._core.errors import (
     CredentialError,
     InvalidArgumentError,
@@ -15,15 +14,16 @@ from cloudflow_async._core.errors import (
     ReauthenticationRequiredError,
     TokenRequestError,
 )
-from cloudflow_async._core.limits import RateLimits
-from cloudflow_async._core.log import log_of
+from cloudflow_async._core.http.response import printable
 from cloudflow_async._core.messages import Request
 from cloudflow_async._core.public import public
-from cloudflow_async._core.wire import printable
+from cloudflow_async._core.rate_limit.limits import RateLimits
+from cloudflow_async._core.support.log import log_of
+from cloudflow_async._core.support.validation import describe
 
-from .api_key import VARIABLE as KEY_VARIABLE
+from .api_key.api_key import VARIABLE as KEY_VARIABLE
 from .discovery import Finder, discover, title
-from .profiles import read_profile
+from .profiles.profiles import read_profile
 from .protocol import Auth, Refusal, check_auth
 from .scopes import known_scopes
 from .single_flight import SingleFlight

@@ -11,13 +11,13 @@ from typing import Any, Final, TypeAlias
 import attrs
 
 from cloudflow_async._core.errors import CredentialError, NoCredentialsError
-from cloudflow_async._core.limits import RateLimits
-from cloudflow_async._core.wire import printable
+from cloudflow_async._core.http.response import printable
+from cloudflow_async._core.rate_limit.limits import RateLimits
 
-from .api_key import BASE_URL, ApiKeyAuth
-from .api_key import VARIABLE as KEY_VARIABLE
-from .jwt import JWTAuth
-from .profiles import Profile, read_profile
+from .api_key.api_key import BASE_URL, ApiKeyAuth
+from .api_key.api_key import VARIABLE as KEY_VARIABLE
+from .jwt.jwt import JWTAuth
+from .profiles.profiles import Profile, read_profile
 from .protocol import Auth
 
 BASE_URL_VARIABLE: Final = "CLOUDFLOW_BASE_URL"

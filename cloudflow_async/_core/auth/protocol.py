@@ -7,9 +7,9 @@ from typing import Protocol
 
 import attrs
 
-from cloudflow_async._core.arguments import check_methods
 from cloudflow_async._core.messages import Request
 from cloudflow_async._core.public import public
+from cloudflow_async._core.support.validation import check_methods
 
 
 @public("cloudflow_async")

@@ -9,8 +9,8 @@ from typing import Generic, TypeVar
 import attrs
 
 from cloudflow_async._core.errors import CloudFlowError, CredentialError, WrongLoopError, own
-from cloudflow_async._core.event_loop import running_loop
-from cloudflow_async._core.log import log_of
+from cloudflow_async._core.support.event_loop import running_loop
+from cloudflow_async._core.support.log import log_of
 
 T = TypeVar("T")
 

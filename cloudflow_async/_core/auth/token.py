@@ -8,10 +8,10 @@ from collections.abc import Iterable
 
 import attrs
 
-from cloudflow_async._core.arguments import is_number, to_list
 from cloudflow_async._core.errors import InvalidArgumentError
 from cloudflow_async._core.public import public
-from cloudflow_async._core.secret import Secret
+from cloudflow_async._core.support.secret import Secret
+from cloudflow_async._core.support.validation import is_number, to_list
 
 LONGEST_TOKEN = 16 * 1024
 """Characters of a token that are accepted."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import warnings
 
-from cloudflow_async._core.caller import find_caller
 from cloudflow_async._core.errors import CredentialWarning
+from cloudflow_async._core.support.caller import find_caller
 
 
 def warn_caller(message: str, category: type[CredentialWarning]) -> None:

@@ -7,8 +7,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Literal, Protocol, TypeAlias
 
-from cloudflow_async._core.arguments import check_callable, check_int, check_seconds
 from cloudflow_async._core.public import public
+from cloudflow_async._core.support.validation import check_callable, check_int, check_seconds
 
 Claim: TypeAlias = Literal["new", "running", "done"]
 """What becomes of a delivery: it is ours now, somebody handles it, or it was handled."""

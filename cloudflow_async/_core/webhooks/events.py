@@ -9,11 +9,11 @@ from typing import Any, Final, cast
 
 import attrs
 
-from cloudflow_async._core.codec import decode
+from cloudflow_async._core.codec.decode import decode
+from cloudflow_async._core.codec.fields import is_model, unknown_fields
+from cloudflow_async._core.codec.json import loads
+from cloudflow_async._core.codec.timestamps import parse_instant
 from cloudflow_async._core.errors import DecodeError, WebhookPayloadError
-from cloudflow_async._core.fields import is_model, unknown_fields
-from cloudflow_async._core.instants import parse_instant
-from cloudflow_async._core.json import loads
 from cloudflow_async._core.messages import Json
 from cloudflow_async._core.public import public
 

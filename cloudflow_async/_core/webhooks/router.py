@@ -13,13 +13,13 @@ from typing import Any, ClassVar, Final, TypeAlias, TypeVar
 
 import attrs
 
-from cloudflow_async._core.arguments import check_callable, check_methods
 from cloudflow_async._core.errors import (
     InvalidArgumentError,
     WebhookPayloadError,
     WebhookVerificationError,
 )
-from cloudflow_async._core.wire import printable
+from cloudflow_async._core.http.response import printable
+from cloudflow_async._core.support.validation import check_callable, check_methods
 
 from .dedupe import DAY, DedupeStore, MemoryDedupeStore
 from .events import WebhookEvent, parse_event

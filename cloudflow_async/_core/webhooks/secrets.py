@@ -14,7 +14,7 @@ from typing import Final, Literal, NoReturn, TypeAlias
 
 from cloudflow_async._core.errors import InvalidArgumentError
 from cloudflow_async._core.public import public
-from cloudflow_async._core.secret import Secret
+from cloudflow_async._core.support.secret import Secret
 
 from .strict_base64 import decode_base64, encode_base64
 

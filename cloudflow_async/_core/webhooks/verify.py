@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from cloudflow_async._core.arguments import check_methods, is_number
 from cloudflow_async._core.errors import InvalidArgumentError
 from cloudflow_async._core.public import public
+from cloudflow_async._core.support.validation import check_methods, is_number
 
 from .headers import DeliveryHeaders, WebhookHeaders
 from .scheme import Delivery, StandardWebhooks, WebhookScheme

@@ -8,16 +8,16 @@ from functools import partial
 import attrs
 from multidict import CIMultiDictProxy
 
-from cloudflow_async.emulator.agenda import Agenda
-from cloudflow_async.emulator.authentication import bearer_token
-from cloudflow_async.emulator.dispatch import Dispatcher
-from cloudflow_async.emulator.faults import Fault
-from cloudflow_async.emulator.identities import Identity
-from cloudflow_async.emulator.keys import KeyRing
-from cloudflow_async.emulator.limits import Budget, RateLimiter
-from cloudflow_async.emulator.paths import TECHFLOW_PREFIX, Match, fit, pick
-from cloudflow_async.emulator.problems import Problem, Reply
-from cloudflow_async.emulator.visits import Api, Visit
+from cloudflow_async.emulator.base.paths import TECHFLOW_PREFIX, Match, fit, pick
+from cloudflow_async.emulator.base.problems import Problem, Reply
+from cloudflow_async.emulator.base.rate_limiter import Budget, RateLimiter
+from cloudflow_async.emulator.base.scheduler import Agenda
+from cloudflow_async.emulator.credentials.authentication import bearer_token
+from cloudflow_async.emulator.credentials.identities import Identity
+from cloudflow_async.emulator.credentials.keys import KeyRing
+from cloudflow_async.emulator.deliveries.dispatcher import Dispatcher
+from cloudflow_async.emulator.faults.faults import Fault
+from cloudflow_async.emulator.request_context import Api, Visit
 
 from .endpoints import ENDPOINTS, Call
 from .executions import Executions, Publish

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from cloudflow_async.emulator.problems import Problem, invalid, missing
-from cloudflow_async.emulator.state import JsonObject
-from cloudflow_async.emulator.strict_json import read_json
+from cloudflow_async.emulator.base.problems import Problem, invalid, missing
+from cloudflow_async.emulator.base.strict_json import read_json
+from cloudflow_async.emulator.cloudflow.state import JsonObject
 
 _CREATED_STATUS = "active"
 

@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 
 import attrs
 
-from cloudflow_async.emulator.problems import Reply, not_found
+from cloudflow_async.emulator.base.problems import Reply, not_found
 
-from . import bodies, shapes
+from . import bodies, serializers
 from .executions import Executions, Publish
 from .state import State, Workflow
 
@@ -38,20 +38,20 @@ class Call:
 
 def list_workflows(call: Call) -> Reply:
     """Answer `GET /workflows`: all of them, the oldest first; there are no pages."""
-    rows = map(shapes.workflow_row, list(call.state.workflows.values()))
+    rows = map(serializers.workflow_row, list(call.state.workflows.values()))
     return Reply(status=200, body={"workflows": list(rows)})
 
 
 def create_workflow(call: Call) -> Reply:
     """Answer `POST /workflows` with the whole workflow."""
     workflow = call.state.add_workflow(bodies.read_document(bodies.read_value(call.body)))
-    call.publish("workflow.created", shapes.workflow_event(workflow))
-    return Reply(status=200, body=shapes.workflow_details(workflow))
+    call.publish("workflow.created", serializers.workflow_event(workflow))
+    return Reply(status=200, body=serializers.workflow_details(workflow))
 
 
 def get_workflow(call: Call) -> Reply:
     """Answer `GET /workflows/{workflow_id}`."""
-    return Reply(status=200, body=shapes.workflow_details(call.workflow()))
+    return Reply(status=200, body=serializers.workflow_details(call.workflow()))
 
 
 def replace_workflow(call: Call) -> Reply:
@@ -62,8 +62,8 @@ def replace_workflow(call: Call) -> Reply:
     """
     workflow = call.workflow()
     workflow.document = bodies.read_document(bodies.read_value(call.body), workflow.id)
-    call.publish("workflow.updated", shapes.workflow_event(workflow))
-    return Reply(status=200, body=shapes.workflow_details(workflow))
+    call.publish("workflow.updated", serializers.workflow_event(workflow))
+    return Reply(status=200, body=serializers.workflow_details(workflow))
 
 
 def delete_workflow(call: Call) -> Reply:
@@ -73,7 +73,7 @@ def delete_workflow(call: Call) -> Reply:
     """
     workflow = call.workflow()
     del call.state.workflows[workflow.id]
-    call.publish("workflow.deleted", shapes.workflow_event(workflow))
+    call.publish("workflow.deleted", serializers.workflow_event(workflow))
     return Reply(status=200)
 
 
@@ -83,7 +83,7 @@ def list_executions(call: Call) -> Reply:
     The document shows no answer.  The envelope is made like that of the workflows, and can be left
     out, as `{"executions": [...]}` is only a guess.
     """
-    rows = [shapes.execution_row(one) for one in call.state.newest_first()]
+    rows = [serializers.execution_row(one) for one in call.state.newest_first()]
     return Reply(status=200, body=rows if call.state.bare_executions else {"executions": rows})
 
 
@@ -95,7 +95,7 @@ def execute_workflow(call: Call) -> Reply:
     workflow = call.workflow()
     if call.body:
         bodies.read_value(call.body)
-    return Reply(status=200, body=shapes.execution_row(call.executions.start(workflow)))
+    return Reply(status=200, body=serializers.execution_row(call.executions.start(workflow)))
 
 
 ENDPOINTS: dict[str, dict[str, Callable[[Call], Reply]]] = {

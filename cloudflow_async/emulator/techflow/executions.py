@@ -8,12 +8,12 @@ from functools import partial
 
 import attrs
 
-from cloudflow_async.emulator.agenda import Agenda, Entry
-from cloudflow_async.emulator.chance import seeded
-from cloudflow_async.emulator.runs import a_moment
-from cloudflow_async.emulator.state import JsonObject
+from cloudflow_async.emulator.base.scheduler import Agenda, Entry
+from cloudflow_async.emulator.base.seeded_random import seeded
+from cloudflow_async.emulator.cloudflow.runs import a_moment
+from cloudflow_async.emulator.cloudflow.state import JsonObject
 
-from .shapes import execution_event
+from .serializers import execution_event
 from .state import Execution, State, Workflow
 
 Publish = Callable[[str, JsonObject], list[str]]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Container
 
 import attrs
 
-from cloudflow_async.emulator.state import JsonObject, Webhook
+from cloudflow_async.emulator.cloudflow.state import JsonObject, Webhook
 
 EVENTS = (
     "workflow.created",

@@ -23,8 +23,8 @@ from cloudflow_async._core.errors import (
     ReauthenticationRequiredError,
     TokenRequestError,
 )
-from cloudflow_async._core.limits import RateLimits
 from cloudflow_async._core.messages import Request
+from cloudflow_async._core.rate_limit.limits import RateLimits
 
 KEY = "cf_live_canary0123456789"
 REQUEST = Request(method="GET", path="/workflows", target="/workflows")

@@ -10,10 +10,10 @@ import pytest
 
 from cloudflow_async._core.auth import AnonymousAuth
 from cloudflow_async._core.auth.chain import AuthChain
-from cloudflow_async._core.auth.jwt import JWTAuth
+from cloudflow_async._core.auth.jwt.jwt import JWTAuth
 from cloudflow_async._core.errors import CredentialError, NoCredentialsError
-from cloudflow_async._core.limits import RateLimits
 from cloudflow_async._core.messages import Request
+from cloudflow_async._core.rate_limit.limits import RateLimits
 
 KEY = "cf_live_environment0001"
 PROFILE_KEY = "cf_live_profile00000002"

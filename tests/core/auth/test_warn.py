@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cloudflow_async._core.auth.api_key import ApiKeyAuth
+from cloudflow_async._core.auth.api_key.api_key import ApiKeyAuth
 from cloudflow_async._core.auth.warn import warn_caller
 from cloudflow_async._core.errors import CredentialWarning, InsecureKeyFileWarning
 from cloudflow_async._core.messages import Request

@@ -11,9 +11,9 @@ from typing import Any
 import attrs
 import pytest
 
-from cloudflow_async._core import json as strict_json
+from cloudflow_async._core.codec import json as strict_json
+from cloudflow_async._core.codec.fields import unknown_fields
 from cloudflow_async._core.errors import WebhookPayloadError, WebhookVerificationError
-from cloudflow_async._core.fields import unknown_fields
 from cloudflow_async._core.messages import Json
 from cloudflow_async._core.webhooks import Delivery, EventData, WebhookEvent, parse_event
 from tests.canaries import Lookout

@@ -10,8 +10,8 @@ from typing import Any
 import attrs
 import pytest
 
+from cloudflow_async._core.codec.fields import unknown_fields
 from cloudflow_async._core.errors import InvalidArgumentError
-from cloudflow_async._core.fields import unknown_fields
 from cloudflow_async._core.messages import Json
 from cloudflow_async._core.webhooks import EventData, StandardWebhooks, WebhookEvent, WebhookKey
 from cloudflow_async._core.webhooks.dedupe import Claim, DedupeStore, MemoryDedupeStore

@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from cloudflow_async.emulator import Emulator
-from cloudflow_async.emulator.techflow.stage import TechFlowStage
+from cloudflow_async.emulator.techflow.seeding import TechFlowStage
 from tests.emulator.conftest import Answer, Api
 
 

@@ -11,10 +11,10 @@ from email.utils import parsedate_to_datetime
 import pytest
 
 from cloudflow_async.emulator import Emulator, EmulatorLimits, Fault
-from cloudflow_async.emulator.limits import LimitsMode
-from cloudflow_async.emulator.techflow.stage import TechFlowStage
+from cloudflow_async.emulator.base.rate_limiter import LimitsMode
+from cloudflow_async.emulator.techflow.seeding import TechFlowStage
 from tests.emulator.conftest import NOON, Answer, Api, Clock
-from tests.emulator.test_connections import raw, statuses
+from tests.emulator.http.test_connections import raw, statuses
 
 CHALLENGE = 'Bearer realm="techflow"'
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudflow_async.emulator.problems import Problem
+from cloudflow_async.emulator.base.problems import Problem
 from cloudflow_async.emulator.techflow.bodies import read_document, read_value
 
 DEFAULTS = {"status": "active", "description": None, "triggers": []}

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from cloudflow_async.emulator import Emulator, Fault
-from cloudflow_async.emulator.paths import TECHFLOW_PREFIX
+from cloudflow_async.emulator.base.paths import TECHFLOW_PREFIX
 from cloudflow_async.emulator.techflow.endpoints import ENDPOINTS
-from cloudflow_async.emulator.techflow.stage import TechFlowStage
+from cloudflow_async.emulator.techflow.seeding import TechFlowStage
 from tests.emulator.conftest import DOCUMENTS, NOON, Api, Clock
 
 SAMPLES = DOCUMENTS / "techflow"

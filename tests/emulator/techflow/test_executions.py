@@ -8,7 +8,7 @@ from typing import Any, Literal
 import pytest
 
 from cloudflow_async.emulator import Emulator
-from cloudflow_async.emulator.techflow.stage import TechFlowStage
+from cloudflow_async.emulator.techflow.seeding import TechFlowStage
 from tests.emulator.conftest import Api, Clock
 from tests.emulator.receiver import Receiver
 
@@ -109,7 +109,7 @@ async def test_an_execution_ends_once_when_two_threads_end_it(
     techflow.add_workflow(id="wf_1")
     execution = (await ask("POST", "/workflows/wf_1/execute")).json["id"]
     with monkeypatch.context() as patch:
-        patch.setattr("cloudflow_async.emulator.agenda.Agenda.cancel", lambda *_: None)
+        patch.setattr("cloudflow_async.emulator.base.scheduler.Agenda.cancel", lambda *_: None)
         techflow.end_execution(execution, status="failed")
     clock.now += 1
     answer = await ask("GET", "/executions")

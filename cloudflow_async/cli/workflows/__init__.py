@@ -1,0 +1,4 @@
+"""``cloudflow trigger``.
+
+trigger         starts a workflow
+"""

@@ -1,0 +1,118 @@
+"""The services behind the one port: who may ask, how much, and how each answers and refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+
+from multidict import CIMultiDictProxy
+
+from .base.paths import PREFIX, Match, match_authorization
+from .base.problems import Problem, Reply
+from .base.rate_limiter import Budget, RateLimiter
+from .cloudflow.endpoints import Call
+from .cloudflow.routes import find_route, match_path
+from .cloudflow.runs import Runs
+from .cloudflow.state import State
+from .credentials.authentication import Authenticator, missing_scope
+from .credentials.identities import Identity
+from .oauth.server import AuthorizationServer, OAuthCall
+from .request_context import Api, Visit
+
+
+class CloudFlowApi(Api):
+    """The API of the CloudFlow document.
+
+    Args:
+        authenticator: Knows who asks.
+        limiter: The budgets.
+        account: Gives what an account has.
+        runs: Those that are under way.
+    """
+
+    def __init__(
+        self,
+        authenticator: Authenticator,
+        limiter: RateLimiter,
+        account: Callable[[str], State],
+        runs: Runs,
+    ) -> None:
+        self._authenticator = authenticator
+        self._limiter = limiter
+        self._account = account
+        self._runs = runs
+
+    def match(self, path: str) -> Match | None:
+        """Return what a path as on the wire fits, or None."""
+        return match_path(path)
+
+    def identify(self, headers: CIMultiDictProxy[str], now: float) -> Identity:
+        """Return who sent these headers."""
+        return self._authenticator.identify(headers, now)
+
+    def budget(self, user: Hashable | None, peer: str | None) -> Budget | None:
+        """Return the budget of a user, or of all strangers at an address."""
+        return self._limiter.budget(user=user, peer=peer)
+
+    def answer(self, visit: Visit) -> Reply:
+        """Let the endpoint answer, if the caller may use it."""
+        caller = visit.identified()
+        route = find_route(visit.request.method, visit.match)
+        if not caller.allows(route.scope):
+            raise missing_scope(caller, route.scope)
+        return route.answer(self._call(visit, caller))
+
+    def _call(self, visit: Visit, caller: Identity) -> Call:
+        request = visit.request
+        return Call(
+            state=self._account(caller.account),
+            runs=self._runs,
+            path=visit.match.parameters if visit.match else {},
+            query=request.query,
+            body=visit.readable_body(),
+            content_type=request.headers.get("Content-Type"),
+            base_url=f"http://{request.host}{PREFIX}",
+        )
+
+
+class AuthorizationApi(Api):
+    """The authorization server, which asks for credentials of its own and has no limit.
+
+    Args:
+        server: Answers.
+        clock: Returns Unix seconds.
+    """
+
+    def __init__(self, server: AuthorizationServer, clock: Callable[[], float]) -> None:
+        self._server = server
+        self._clock = clock
+
+    def match(self, path: str) -> Match | None:
+        """Return what a path as on the wire fits, or None."""
+        return match_authorization(path)
+
+    def identify(
+        self,
+        headers: CIMultiDictProxy[str],  # noqa: ARG002 - the interface
+        now: float,  # noqa: ARG002 - the same
+    ) -> Identity:
+        """Know nobody: who asks here is an application, and the server itself finds out which."""
+        raise Problem(401)
+
+    def budget(self, user: Hashable | None, peer: str | None) -> None:
+        """Count nothing."""
+
+    def answer(self, visit: Visit) -> Reply:
+        """Hand the request over."""
+        request = visit.request
+        return self._server.handle(
+            OAuthCall(
+                method=request.method,
+                path=visit.path,
+                query=request.query,
+                body=visit.readable_body(),
+                content_type=request.headers.get("Content-Type"),
+                headers=request.headers,
+                now=self._clock(),
+                base=f"http://{request.host}",
+            )
+        )
