@@ -183,7 +183,7 @@ class Client:
         deadline: float | Unset | None = UNSET,
         max_wait: float | Unset | None = UNSET,
         retry: RetryPolicy | Unset = UNSET,
-        retry_unsafe: bool | Unset = UNSET,
+        retry_non_idempotent: bool | Unset = UNSET,
         check_response_ids: bool | Unset = UNSET,
         follow_redirects: bool | Unset = UNSET,
         priority: Priority | Unset = UNSET,
@@ -195,7 +195,7 @@ class Client:
             deadline: Seconds for a whole call; None: no bound.
             max_wait: Most seconds to wait for the rate limit; 0 fails at once; None: no bound.
             retry: How often and how patiently to try again.
-            retry_unsafe: Send a POST or PATCH again although it may have been applied.
+            retry_non_idempotent: Send a POST or PATCH again although it may have been applied.
             check_response_ids: Refuse an answer that names another resource than was asked for.
             follow_redirects: Whether a GET follows redirects below the base URL.
             priority: ``"high"`` passes ahead of ``"normal"`` calls in the line for the rate
@@ -209,7 +209,7 @@ class Client:
             "deadline": deadline,
             "max_wait": max_wait,
             "retry": retry,
-            "retry_unsafe": retry_unsafe,
+            "retry_non_idempotent": retry_non_idempotent,
             "check_response_ids": check_response_ids,
             "follow_redirects": follow_redirects,
             "priority": priority,

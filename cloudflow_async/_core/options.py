@@ -27,7 +27,7 @@ class Options:
     retry: RetryPolicy = attrs.field(factory=RetryPolicy)
     """How often and how patiently to try again."""
 
-    retry_unsafe: bool = False
+    retry_non_idempotent: bool = False
     """Whether a POST or PATCH is sent again although it may have been applied."""
 
     follow_redirects: bool = False
@@ -44,7 +44,7 @@ class Options:
         check_seconds("deadline", self.deadline, optional=True, endless=True)
         check_seconds("max_wait", self.max_wait, zero=True, optional=True, endless=True)
         check_kind("retry", self.retry, RetryPolicy, "a RetryPolicy", _RETRY_ADVICE)
-        check_flag("retry_unsafe", self.retry_unsafe)
+        check_flag("retry_non_idempotent", self.retry_non_idempotent)
         check_flag("follow_redirects", self.follow_redirects)
         check_flag("check_response_ids", self.check_response_ids)
         check_priority(self.priority)

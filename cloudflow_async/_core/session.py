@@ -382,7 +382,7 @@ class Session:
             request=request,
             options=options,
             deadline_at=deadline_at,
-            repeatable=options.retry_unsafe or request.method in REPEATABLE,
+            repeatable=options.retry_non_idempotent or request.method in REPEATABLE,
             scope=Scope(),
         )
         if deadline_at is not None:

@@ -1,14 +1,19 @@
 """The command ``cloudflow`` (extra ``cli``).
 
-A command travels `app` > `export`, `emulator`, `login`, `webhooks` or `trigger`, which say what it
-takes.  An export goes on to `exporting`, which reads what `opening` opens by its `inputs`, lays it
-out in `rows`, fills the `output` of a `destination`, is kept in step with its checkpoint by
-`resuming`, shows `progress` and ends with a `summary` and `pictures`; a login goes on to
-`logging_in`, and the question who one is to `who`.
-Behind an output are `stores`: a file, a `folder`, or one of these on the way to `parquet`.  Of
-webhooks, `create` goes on to `registering`, `sign` and `verify` to `signing`, and `listen` to
-`listening`, where a `receiver` shows `event_lines` and may have a `forwarding`.  What costs time to
-import is imported by the command that needs it.
+From the command that was typed down to what all of them share:
+
+    app             finds the command and runs it
+    commands/       one file for each command: its options, their limits and their help
+    export/         `export`: what is read, with a checkpoint, and the timeline of a run
+        output/     what is written: CSV, JSON lines or Parquet; one file, several, or stdout
+        display/    the progress bar, the summary and the pictures
+    emulator/       `emulator`: serve it until Ctrl-C, with sample data
+    account/        `login` and `whoami`: profiles, the consent page, who one is
+    webhooks/       `webhooks`: register, sign, verify, listen and forward
+    workflows/      `trigger`: start a run and wait for it
+    shared/         console, credentials, errors, signals, common options
+
+What costs time to import is imported by the command that needs it.
 """
 
 from __future__ import annotations

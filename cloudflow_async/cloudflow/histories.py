@@ -17,7 +17,7 @@ from typing import Final, Protocol, TypeVar
 from cloudflow_async._core.codec.timestamps import format_instant, parse_instant
 from cloudflow_async._core.errors import CheckpointError
 from cloudflow_async._core.fan_out.checkpoint import Filters
-from cloudflow_async._core.fan_out.segments import Part, Plan, Source, Start
+from cloudflow_async._core.fan_out.segments import Plan, Segment, SegmentSource, Start
 from cloudflow_async._core.messages import UNSET, Json, Unset
 from cloudflow_async._core.paging.page import Page
 from cloudflow_async._core.paging.pages import Pages, rows_after
@@ -64,7 +64,7 @@ class OpenWindow(Protocol[E]):
         ...
 
 
-class Histories(Source[E]):
+class Histories(SegmentSource[E]):
     """Knows the history of each pipeline.
 
     Args:
@@ -75,7 +75,7 @@ class Histories(Source[E]):
         start_date: Only those started then or later.
         end_date: Only those started then or earlier; `UNSET`: the start of the run; None: no end.
         slices: Length of the slices into which each history is cut; None: it is not.
-        settle_running: Whether executions that run are read again at the end.
+        reread_running: Whether executions that run are read again at the end.
 
     Raises:
         InvalidArgumentError: An argument is out of range, or a datetime has no zone.
@@ -91,9 +91,9 @@ class Histories(Source[E]):
         start_date: datetime | None,
         end_date: datetime | Unset | None,
         slices: Slices | None,
-        settle_running: bool,
+        reread_running: bool,
     ) -> None:
-        self.holds = settle_running
+        self.holds = reread_running
         self._open_window = open_window
         self._now = now
         self._page_size = page_size
@@ -105,7 +105,7 @@ class Histories(Source[E]):
             **filters,
             "start_date": _text(start_date),
             "slices": None if self._length is None else str(self._length),
-            "settle_running": settle_running,
+            "reread_running": reread_running,
         }
         if not isinstance(end_date, Unset):
             self._check_slices(end_date)
@@ -141,19 +141,19 @@ class Histories(Source[E]):
             return self._sliced(id, bounds)
         return await self._plan_by_first_page(id)
 
-    def whole(self, id: str) -> Part[E]:
+    def whole(self, id: str) -> Segment[E]:
         """Return the history of a pipeline in one part."""
-        return Part(id, partial(self._open_window, id, self._start, self.end_date))
+        return Segment(id, partial(self._open_window, id, self._start, self.end_date))
 
     def hold(self, row: E) -> str | None:
         """Return when an execution started if it still runs."""
         return format_instant(row.started_at) if row.status == _RUNNING else None
 
-    def held(self, id: str, rows: Mapping[str, str]) -> Sequence[Part[E]]:
+    def held(self, id: str, rows: Mapping[str, str]) -> Sequence[Segment[E]]:
         """Return narrow windows around the executions that ran."""
         instants = sorted({_instant(text) for text in rows.values()})
         return [
-            Part(
+            Segment(
                 id,
                 partial(self._open_window, id, _earlier(first), _later(last)),
                 name=f"held {number}",
@@ -192,7 +192,7 @@ class Histories(Source[E]):
         memo: list[Json] = [_text(bound) for bound in bounds]
         return Plan(parts, total=total, page_size=self._page_size, memo=memo)
 
-    def _slice(self, id: str, bounds: Bounds, number: int) -> Part[E]:
+    def _slice(self, id: str, bounds: Bounds, number: int) -> Segment[E]:
         begin, end = bounds[number], bounds[number + 1]
         is_last = number == len(bounds) - 2
 
@@ -207,7 +207,7 @@ class Histories(Source[E]):
             None if begin is None else _earlier(begin),
             None if end is None else _later(end),
         )
-        return Part(id, open_list, name=f"slice {number}", belongs=belongs)
+        return Segment(id, open_list, name=f"slice {number}", belongs=belongs)
 
     def _newest(self) -> datetime:
         return self.end_date or self._start_of_run()

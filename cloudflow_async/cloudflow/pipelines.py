@@ -173,7 +173,7 @@ class Pipelines(Resource):
         on_progress: Progress | None = None,
         on_drift: OnDrift = "dedupe",
         slices: Slices | None = None,
-        settle_running: bool = False,
+        reread_running: bool = False,
         checkpoint: Checkpoint | str | os.PathLike[str] | None = None,
     ) -> FanOut[Execution]:
         """Read the histories of many pipelines at once: ``async with`` it, ``async for`` over it.
@@ -211,7 +211,7 @@ class Pipelines(Resource):
                 ``"auto"``: one for about 20 pages, where there are more.  Rows come in the
                 order of the server within a slice only.  A slice costs a request even when it is
                 empty, and two more go ahead where `start_date` is missing or with ``"auto"``.
-            settle_running: Hold executions back that are running, read them again when all else
+            reread_running: Hold executions back that are running, read them again when all else
                 is read, and hand them out once, as they are then.  One that was deleted
                 meanwhile does not come.
             checkpoint: A path, or a `Checkpoint`.
@@ -241,9 +241,9 @@ class Pipelines(Resource):
 
         # Bad filters are refused here and not once for each pipeline.
         open_window("any", start_date, None if isinstance(end_date, Unset) else end_date, 0)
-        check_flag("settle_running", settle_running)
-        if settle_running and status == ExecutionStatus.RUNNING:
-            raise InvalidArgumentError("settle_running asks for more than those that run.")
+        check_flag("reread_running", reread_running)
+        if reread_running and status == ExecutionStatus.RUNNING:
+            raise InvalidArgumentError("reread_running asks for more than those that run.")
         is_closed = end_date is not None and status in _ONLY_LEAVING
         histories = Histories(
             open_window,
@@ -253,7 +253,7 @@ class Pipelines(Resource):
             start_date=start_date,
             end_date=end_date,
             slices=slices,
-            settle_running=settle_running,
+            reread_running=reread_running,
         )
         return FanOut(
             histories,

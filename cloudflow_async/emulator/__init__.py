@@ -8,7 +8,7 @@ the two check each other.  The rooms and files, from the class that tests use do
     services        the CloudFlow API and the authorization server as services behind one port
     techflow/       the TechFlow API as another service
     inspection/     the page that shows requests and deliveries to a person
-    request_context     one request on its way, and the interface of a service
+    request_context one request on its way, and the interface of a service
     oauth/          the authorization server
     http/           connections, answers, slow sending, origin checks
     deliveries/     webhooks: signed, sent, retried

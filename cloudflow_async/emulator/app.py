@@ -14,11 +14,11 @@ from aiohttp import web
 from .base.paths import PREFIX, is_for_authorization_server, is_for_inspection, is_for_techflow
 from .base.problems import Problem, Reply, rate_limited
 from .base.rate_limiter import RateLimiter, Verdict
-from .base.request_log import Ledger, RecordedRequest
-from .base.scheduler import Agenda
+from .base.request_log import RecordedRequest, RequestLog
+from .base.scheduler import Scheduler
 from .base.seeded_random import letters, seeded
 from .cloudflow.runs import Runs
-from .cloudflow.seeding import Staging
+from .cloudflow.seeding import Seeding
 from .cloudflow.state import State
 from .credentials.authentication import Authenticator
 from .credentials.identities import DEFAULT_ACCOUNT, Identity
@@ -36,7 +36,7 @@ from .http.slow_send import send
 from .inspection.inspection import Inspection
 from .oauth.clients import ClientBook
 from .oauth.server import AuthorizationServer
-from .request_context import Api, Visit
+from .request_context import Api, RequestContext
 from .services import AuthorizationApi, CloudFlowApi
 from .techflow.api import TechFlowApi
 
@@ -62,7 +62,7 @@ class App:
 
     def __init__(  # noqa: PLR0913 - each is an option of the emulator
         self,
-        stage: Staging,
+        stage: Seeding,
         *,
         clock: Callable[[], float],
         seed: int,
@@ -83,13 +83,13 @@ class App:
         )
         self.state: State = State(clock, seed)
         self.faults: FaultPlan = FaultPlan(seed)
-        self.ledger: Ledger = Ledger(max_recorded)
-        self.agenda: Agenda = Agenda(clock)
+        self.request_log: RequestLog = RequestLog(max_recorded)
+        self.scheduler: Scheduler = Scheduler(clock)
         self.dispatcher: Dispatcher = Dispatcher(
-            clock, seed, self.agenda, targets, size=max_recorded
+            clock, seed, self.scheduler, targets, size=max_recorded
         )
-        self.runs: Runs = Runs(clock, self.agenda, self.dispatcher.publish)
-        self._inspection: Inspection = Inspection(self.ledger, self.dispatcher)
+        self.runs: Runs = Runs(clock, self.scheduler, self.dispatcher.publish)
+        self._inspection: Inspection = Inspection(self.request_log, self.dispatcher)
         self.port: int = 0
         self._stage = stage
         self._clock = clock
@@ -105,7 +105,7 @@ class App:
         )
         self._authorization = AuthorizationApi(self.oauth, clock)
         self.techflow: TechFlowApi = TechFlowApi(
-            clock, seed, techflow_limiter, self.agenda, self.dispatcher
+            clock, seed, techflow_limiter, self.scheduler, self.dispatcher
         )
 
     def account(self, name: str) -> State:
@@ -118,7 +118,7 @@ class App:
         """Begin to do on the running loop what happens without a request: runs and deliveries."""
         self.port = port
         self._targets.own_port = port
-        self.agenda.start()
+        self.scheduler.start()
         self.dispatcher.start()
 
     async def stop(self, patience: float) -> None:
@@ -127,7 +127,7 @@ class App:
         Args:
             patience: Seconds to wait for their end.
         """
-        self.agenda.stop()
+        self.scheduler.stop()
         await self.dispatcher.stop(patience)
 
     def add_token(
@@ -142,12 +142,12 @@ class App:
         """Begin again at the seed; credentials that were issued keep working."""
         for state in list(self._accounts.values()):
             state.clear()
-        self.agenda.clear()
+        self.scheduler.clear()
         self.runs.clear()
         self.techflow.clear()
         self.dispatcher.clear()
         self.faults.clear()
-        self.ledger.clear()
+        self.request_log.clear()
         self._limiter.reset()
         self._request_ids = seeded(self._seed, "requests")
 
@@ -155,20 +155,20 @@ class App:
         """Answer one request, or end its connection."""
         if is_for_inspection(_path(request)):
             return await self._inspect(request)
-        self.agenda.catch_up()
-        visit = self._arrive(request)
+        self.scheduler.catch_up()
+        context = self._arrive(request)
         try:
             self._guard(request, remote=self._allow_remote)
-            await self._read_body(visit)
-            self._count(visit)
+            await self._read_body(context)
+            self._count(context)
         except Problem as problem:
-            return self._respond(visit, visit.api.refusal(problem, visit.request_id))
-        if self._is_forgotten(visit):
+            return self._respond(context, context.api.refusal(problem, context.request_id))
+        if self._is_forgotten(context):
             return NoAnswer()
-        fault = self.faults.choose(request.method, _fault_routes(visit))
+        fault = self.faults.choose(request.method, _fault_routes(context))
         if fault is None:
-            return self._respond(visit, self._process(visit))
-        return await self._act_out(fault, visit)
+            return self._respond(context, self._process(context))
+        return await self._act_out(fault, context)
 
     def refuse(self, request: web.BaseRequest, status: int) -> web.StreamResponse:
         """Answer what is not HTTP (400), or what broke the emulator itself (500)."""
@@ -192,13 +192,13 @@ class App:
             return self._authorization
         return self.techflow if is_for_techflow(path) else self._cloudflow
 
-    def _arrive(self, request: web.BaseRequest) -> Visit:
+    def _arrive(self, request: web.BaseRequest) -> RequestContext:
         path = _path(request)
         api = self._api_for(path)
         match = api.match(path)
         request_id = self._new_request_id()
         caller = self._identify(api, request)
-        number = self.ledger.open(
+        number = self.request_log.open(
             RecordedRequest(
                 method=request.method,
                 path=path,
@@ -211,7 +211,7 @@ class App:
                 request_id=request_id,
             )
         )
-        return Visit(
+        return RequestContext(
             request=request,
             request_id=request_id,
             path=path,
@@ -254,64 +254,64 @@ class App:
             if not is_own_origin(origin, self.port, remote=remote):
                 raise Problem(403, "Requests from other origins are not accepted")
 
-    async def _read_body(self, visit: Visit) -> None:
+    async def _read_body(self, context: RequestContext) -> None:
         """Read the body without judging it: first comes the counting."""
         try:
-            visit.body = await read_body(visit.request)
+            context.body = await read_body(context.request)
         except Problem as problem:
-            visit.unreadable = problem
-        self.ledger.note(visit.number, body=visit.body)
+            context.unreadable = problem
+        self.request_log.note(context.number, body=context.body)
 
-    def _count(self, visit: Visit) -> None:
-        user = visit.caller.budget if isinstance(visit.caller, Identity) else None
-        budget = visit.api.budget(user, visit.request.remote)
+    def _count(self, context: RequestContext) -> None:
+        user = context.caller.budget if isinstance(context.caller, Identity) else None
+        budget = context.api.budget(user, context.request.remote)
         if budget is None:
             return
-        visit.verdict = budget.count(self._clock())
-        self.ledger.note(visit.number, rate_limit_remaining=visit.verdict.remaining)
-        if not visit.verdict.allowed:
-            raise rate_limited(visit.verdict.retry_after)
+        context.verdict = budget.count(self._clock())
+        self.request_log.note(context.number, rate_limit_remaining=context.verdict.remaining)
+        if not context.verdict.allowed:
+            raise rate_limited(context.verdict.retry_after)
 
-    def _process(self, visit: Visit) -> Reply:
+    def _process(self, context: RequestContext) -> Reply:
         try:
-            return visit.api.answer(visit)
+            return context.api.answer(context)
         except Problem as problem:
-            return visit.api.refusal(problem, visit.request_id)
+            return context.api.refusal(problem, context.request_id)
 
-    async def _act_out(self, fault: Fault, visit: Visit) -> web.StreamResponse:
+    async def _act_out(self, fault: Fault, context: RequestContext) -> web.StreamResponse:
         if fault.delay:
             await asyncio.sleep(fault.delay)
-            if self._is_forgotten(visit):
+            if self._is_forgotten(context):
                 return NoAnswer()
         if fault.before is not None:
             fault.before(self._stage)
-        reply = self._process(visit) if fault.processes else Reply(status=0)
-        return await send(visit.request, self._spoiled(visit, reply, fault), fault)
+        reply = self._process(context) if fault.processes else Reply(status=0)
+        return await send(context.request, self._spoiled(context, reply, fault), fault)
 
-    def _spoiled(self, visit: Visit, reply: Reply, fault: Fault) -> web.Response | None:
+    def _spoiled(self, context: RequestContext, reply: Reply, fault: Fault) -> web.Response | None:
         """Return the response that a fault leaves of an answer, or None if there is none."""
         if not fault.answers:
             return None
         if fault.status is not None:
-            reply = visit.api.failure(fault, visit.request_id)
-        response = self._respond(visit, reply)
+            reply = context.api.failure(fault, context.request_id)
+        response = self._respond(context, reply)
         spoil(response, fault)
         return response
 
-    def _is_forgotten(self, visit: Visit) -> bool:
+    def _is_forgotten(self, context: RequestContext) -> bool:
         """Return whether `reset()` came meanwhile: the request belongs to an earlier life."""
-        return not self.ledger.knows(visit.number)
+        return not self.request_log.knows(context.number)
 
-    def _respond(self, visit: Visit, reply: Reply) -> web.Response:
-        self.ledger.note(visit.number, status=reply.status)
+    def _respond(self, context: RequestContext, reply: Reply) -> web.Response:
+        self.request_log.note(context.number, status=reply.status)
         headers = response_headers(
             now=self._clock(),
-            request_id=visit.request_id,
-            verdict=visit.verdict if visit.api.tells_limits else None,
+            request_id=context.request_id,
+            verdict=context.verdict if context.api.tells_limits else None,
             retry_after=self._retry_after_header,
         )
         response = make_response(reply, headers)
-        if visit.unreadable is not None:
+        if context.unreadable is not None:
             # What follows on this connection may be the rest of the body.
             response.force_close()
         return response
@@ -325,9 +325,9 @@ class App:
         return "req_" + letters(self._request_ids, 8)
 
 
-def _fault_routes(visit: Visit) -> tuple[str | None, ...]:
+def _fault_routes(context: RequestContext) -> tuple[str | None, ...]:
     """Return what a fault can call this request's path."""
-    return (visit.match.template if visit.match else None, visit.path.removeprefix(PREFIX))
+    return (context.match.template if context.match else None, context.path.removeprefix(PREFIX))
 
 
 def _path(request: web.BaseRequest) -> str:

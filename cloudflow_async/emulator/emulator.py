@@ -1,4 +1,4 @@
-"""`Emulator`: start and stop, credentials, ledger, faults; the rest of its face is `Staging`."""
+"""`Emulator`: start and stop, credentials, request log, faults; the rest is in `Seeding`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .base.paths import AUTHORIZE_PATH, INSPECTION_PATH, PREFIX, TOKEN_PATH
 from .base.rate_limiter import EmulatorLimits, Limits, LimitsMode, RateLimiter, check_limits
 from .base.request_log import RecordedRequest
 from .cloudflow.routes import TEMPLATES
-from .cloudflow.seeding import Staging
+from .cloudflow.seeding import Seeding
 from .credentials.identities import DEFAULT_ACCOUNT, SCOPES
 from .deliveries.deliveries import RecordedDelivery
 from .deliveries.faults import DeliveryFault
@@ -25,14 +25,14 @@ from .http.connections import ConnectionServer
 from .http.origin_check import check_listening_host
 from .oauth.clients import BUILT_IN, OAuthClient
 from .techflow.api import TEMPLATES as TECHFLOW_TEMPLATES
-from .techflow.seeding import TechFlowStage
+from .techflow.seeding import TechFlowSeeding
 
 _HIGHEST_PORT = 65535
 _PATIENCE = 0.1
 """Seconds that requests in flight get to end when the emulator stops."""
 
 
-class Emulator(Staging):
+class Emulator(Seeding):
     """A local server that behaves as the API document says.
 
     `async with Emulator() as emulator:` listens on a free loopback port until the block ends.
@@ -122,7 +122,7 @@ class Emulator(Staging):
         self._running: tuple[web.ServerRunner, ConnectionServer] | None = None
         self._changing = asyncio.Lock()
         self._api_key = self._app.keys.issue(SCOPES, text=api_key).text
-        self._techflow = TechFlowStage(self._app.techflow, lambda: self.issuer)
+        self._techflow = TechFlowSeeding(self._app.techflow, lambda: self.issuer)
 
     def __repr__(self) -> str:
         where = f"on {self.base_url}" if self._running else "stopped"
@@ -163,7 +163,7 @@ class Emulator(Staging):
     async def stop(self) -> None:
         """Free the port and end all connections, requests and deliveries in flight included.
 
-        Does nothing when it is stopped.  State and ledger stay, so that they can be looked at;
+        Does nothing when it is stopped.  State and request log stay, so that they can be looked at;
         what is due meanwhile is done after the next start.
         """
         async with self._changing:
@@ -225,15 +225,15 @@ class Emulator(Staging):
             public_key_pem, issuer=issuer, key_id=key_id, scopes=scopes, account=account
         )
 
-    def account(self, name: str) -> Staging:
+    def account(self, name: str) -> Seeding:
         """Return the stage of one account, whose callers see nothing of the others.
 
         The emulator itself is the stage of the account `default`; any other name makes a new one.
         """
-        return Staging(self._app.account(name), self._app.runs, self._app.dispatcher.publish)
+        return Seeding(self._app.account(name), self._app.runs, self._app.dispatcher.publish)
 
     @property
-    def techflow(self) -> TechFlowStage:
+    def techflow(self) -> TechFlowSeeding:
         """The TechFlow API, on the same port below another path: its address, keys and stage."""
         return self._techflow
 
@@ -366,7 +366,7 @@ class Emulator(Staging):
     @property
     def requests(self) -> list[RecordedRequest]:
         """What arrived since the last reset, in order of arrival: the last `max_recorded`."""
-        return self._app.ledger.entries()
+        return self._app.request_log.entries()
 
     @property
     def deliveries(self) -> list[RecordedDelivery]:
@@ -422,7 +422,7 @@ class Emulator(Staging):
         self._app.dispatcher.faults.clear()
 
     def reset(self) -> None:
-        """Forget state, ledger, deliveries, faults and spent budgets.
+        """Forget state, request log, deliveries, faults and spent budgets.
 
         What comes next repeats from the seed; what is being delivered is broken off.
 

@@ -17,7 +17,7 @@ from .faults.faults import Fault
 
 
 @attrs.define(kw_only=True)
-class Visit:
+class RequestContext:
     """One request on its way."""
 
     request: web.BaseRequest
@@ -26,7 +26,7 @@ class Visit:
     """As on the wire, without the query."""
 
     number: int
-    """Its number in the ledger."""
+    """Its number in the request log."""
 
     api: Api
     """The service that it came to."""
@@ -79,7 +79,7 @@ class Api(ABC):
         """Return the budget of a user, or of a stranger at an address; None: there is no limit."""
 
     @abstractmethod
-    def answer(self, visit: Visit) -> Reply:
+    def answer(self, context: RequestContext) -> Reply:
         """Do what is asked for.
 
         Raises:

@@ -16,7 +16,7 @@ from .cloudflow.state import State
 from .credentials.authentication import Authenticator, missing_scope
 from .credentials.identities import Identity
 from .oauth.server import AuthorizationServer, OAuthCall
-from .request_context import Api, Visit
+from .request_context import Api, RequestContext
 
 
 class CloudFlowApi(Api):
@@ -53,22 +53,22 @@ class CloudFlowApi(Api):
         """Return the budget of a user, or of all strangers at an address."""
         return self._limiter.budget(user=user, peer=peer)
 
-    def answer(self, visit: Visit) -> Reply:
+    def answer(self, context: RequestContext) -> Reply:
         """Let the endpoint answer, if the caller may use it."""
-        caller = visit.identified()
-        route = find_route(visit.request.method, visit.match)
+        caller = context.identified()
+        route = find_route(context.request.method, context.match)
         if not caller.allows(route.scope):
             raise missing_scope(caller, route.scope)
-        return route.answer(self._call(visit, caller))
+        return route.answer(self._call(context, caller))
 
-    def _call(self, visit: Visit, caller: Identity) -> Call:
-        request = visit.request
+    def _call(self, context: RequestContext, caller: Identity) -> Call:
+        request = context.request
         return Call(
             state=self._account(caller.account),
             runs=self._runs,
-            path=visit.match.parameters if visit.match else {},
+            path=context.match.parameters if context.match else {},
             query=request.query,
-            body=visit.readable_body(),
+            body=context.readable_body(),
             content_type=request.headers.get("Content-Type"),
             base_url=f"http://{request.host}{PREFIX}",
         )
@@ -101,15 +101,15 @@ class AuthorizationApi(Api):
     def budget(self, user: Hashable | None, peer: str | None) -> None:
         """Count nothing."""
 
-    def answer(self, visit: Visit) -> Reply:
+    def answer(self, context: RequestContext) -> Reply:
         """Hand the request over."""
-        request = visit.request
+        request = context.request
         return self._server.handle(
             OAuthCall(
                 method=request.method,
-                path=visit.path,
+                path=context.path,
                 query=request.query,
-                body=visit.readable_body(),
+                body=context.readable_body(),
                 content_type=request.headers.get("Content-Type"),
                 headers=request.headers,
                 now=self._clock(),

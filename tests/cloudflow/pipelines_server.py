@@ -93,7 +93,7 @@ class PipelinesServer:
             "start_date": None,
             "end_date": None,
             "slices": None,
-            "settle_running": False,
+            "reread_running": False,
             **options,
         }
         return Histories(

@@ -229,7 +229,7 @@ async def test_what_runs_is_read_again_at_the_end() -> None:
             running[0].status = running[2].status = "failed"
 
     one.before = end_some
-    async with one.fan_out(settle_running=True) as fan_out:
+    async with one.fan_out(reread_running=True) as fan_out:
         rows = [row async for row in fan_out]
     last = {row.id: row.status for row in rows[-4:]}
 
@@ -255,7 +255,7 @@ async def test_what_ran_and_was_deleted_does_not_come() -> None:
             one.rows["a"] = [row for row in one.rows["a"] if row.status != "running"]
 
     one.before = delete
-    fan_out = one.fan_out(settle_running=True)
+    fan_out = one.fan_out(reread_running=True)
     rows = await read(fan_out)
 
     assert one.ids() == sorted(rows)
@@ -272,7 +272,7 @@ async def test_what_cannot_be_read_again_is_told() -> None:
             one.errors["a"] = NotFoundError("gone", status=404)
 
     one.before = break_down
-    fan_out = one.fan_out(settle_running=True, on_error="collect")
+    fan_out = one.fan_out(reread_running=True, on_error="collect")
     rows = await read(fan_out)
 
     assert 19 == len(rows)
@@ -289,7 +289,7 @@ async def test_what_runs_at_the_edge_of_time_is_found() -> None:
     ends = [datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC, microsecond=0)]
     one.rows["a"] = [Row(f"a-{n}", end, "running") for n, end in enumerate(ends)]
 
-    assert ["a-0", "a-1"] == sorted(await read(one.fan_out(settle_running=True)))
+    assert ["a-0", "a-1"] == sorted(await read(one.fan_out(reread_running=True)))
 
 
 @pytest.mark.parametrize("memo", [7, [], ["2026-01-01T00:00:00Z"], [None, "yesterday"], [1, 2]])

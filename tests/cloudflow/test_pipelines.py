@@ -81,7 +81,7 @@ async def test_fan_out_with_all_options(cf: CloudFlow, emulator: Emulator, tmp_p
     """Slices, running ones, checkpoint and estimate work together; nothing is left behind."""
     ids = emulator.seed_history(pipelines=4)
     history = cf.pipelines.fan_out(
-        ids, slices="2w", settle_running=True, on_drift="dedupe", checkpoint=tmp_path / "run"
+        ids, slices="2w", reread_running=True, on_drift="dedupe", checkpoint=tmp_path / "run"
     )
     estimate = await cf.estimate(history, sample=2)
     async with history:
@@ -94,8 +94,8 @@ async def test_fan_out_with_all_options(cf: CloudFlow, emulator: Emulator, tmp_p
 
 def test_fan_out_that_contradicts_itself() -> None:
     """Running executions alone, and none that runs, is not possible."""
-    with pytest.raises(InvalidArgumentError, match="settle_running"):
-        CloudFlow("cf_test_key").pipelines.fan_out(["a"], status="running", settle_running=True)
+    with pytest.raises(InvalidArgumentError, match="reread_running"):
+        CloudFlow("cf_test_key").pipelines.fan_out(["a"], status="running", reread_running=True)
 
 
 def test_fan_out_with_bad_filters() -> None:

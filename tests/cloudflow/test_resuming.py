@@ -88,10 +88,10 @@ def change(one: PipelinesServer, chance: random.Random, number: int) -> set[str]
 
 
 @pytest.mark.parametrize("slices", [None, "2d", "auto"])
-@pytest.mark.parametrize("settle_running", [False, True])
+@pytest.mark.parametrize("reread_running", [False, True])
 @pytest.mark.parametrize("seed", range(4))
 async def test_an_owner_who_keeps_a_note_gets_every_row_once(
-    path: Path, slices: Slices | None, settle_running: bool, seed: int
+    path: Path, slices: Slices | None, reread_running: bool, seed: int
 ) -> None:
     """Killed at random rows, with rows inserted and deleted between the runs."""
     chance = random.Random(seed)
@@ -104,7 +104,7 @@ async def test_an_owner_who_keeps_a_note_gets_every_row_once(
         checkpoint = Checkpoint(path, every=None)
         try:
             await write_until_killed(
-                one, checkpoint, rows, chance, slices=slices, settle_running=settle_running
+                one, checkpoint, rows, chance, slices=slices, reread_running=reread_running
             )
         except KilledError:
             throughout -= change(one, chance, number)
@@ -124,7 +124,7 @@ async def test_by_itself_it_gives_every_row_at_least_once(path: Path, seed: int)
     rows, runs = Counter[str](), 0
 
     async def use(dies_at: int) -> None:
-        async with one.fan_out(checkpoint=path, settle_running=True, slices="3d") as fan_out:
+        async with one.fan_out(checkpoint=path, reread_running=True, slices="3d") as fan_out:
             async for row in fan_out:
                 rows[row.id] += 1
                 dies_at -= 1
@@ -158,9 +158,9 @@ async def test_what_was_held_is_held_by_the_next_run_too(path: Path, used: int) 
                 rows.append(row.id)
 
     with pytest.raises(KilledError):
-        await use(one.fan_out(settle_running=True, checkpoint=path))
+        await use(one.fan_out(reread_running=True, checkpoint=path))
     sent = len(one.asked)
-    rows += await read(one.fan_out(settle_running=True, checkpoint=path))
+    rows += await read(one.fan_out(reread_running=True, checkpoint=path))
 
     assert one.ids() == sorted(rows)
     assert 4 - used == len(one.asked) - sent
@@ -237,7 +237,7 @@ async def test_the_end_stays_where_it_was(path: Path) -> None:
         ({"start_date": BEGIN}, "start_date"),
         ({"end_date": UNSET}, "end_date"),
         ({"slices": "1d"}, "slices"),
-        ({"settle_running": True}, "settle_running"),
+        ({"reread_running": True}, "reread_running"),
     ],
     ids=lambda value: value if isinstance(value, str) else "asked",
 )

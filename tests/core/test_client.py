@@ -124,7 +124,7 @@ async def test_what_cannot_be_sent_is_refused(server: RawServer, arguments: dict
 async def test_views_share_everything_but_their_options(server: RawServer) -> None:
     """One pool, one limiter, one set of counters; closing a view closes nothing."""
     async with a_client(server.url) as client:
-        view = client.with_options(timeout=5, deadline=9, max_wait=1, retry_unsafe=True)
+        view = client.with_options(timeout=5, deadline=9, max_wait=1, retry_non_idempotent=True)
         await client.request("GET", "/x")
         async with view:
             await view.request("GET", "/x")
@@ -150,7 +150,7 @@ def test_options_that_are_not_given_stay() -> None:
         "deadline": None,
         "max_wait": 0,
         "retry": retry,
-        "retry_unsafe": False,
+        "retry_non_idempotent": False,
         "follow_redirects": True,
         "check_response_ids": True,
         "priority": "low",
@@ -166,7 +166,7 @@ async def test_a_view_decides_how_a_call_behaves() -> None:
             with pytest.raises(OutcomeUnknownError) as once:
                 await client.request("POST", "/x")
             with pytest.raises(OutcomeUnknownError) as thrice:
-                await client.with_options(retry_unsafe=True).request("POST", "/x")
+                await client.with_options(retry_non_idempotent=True).request("POST", "/x")
 
     assert (1, 3) == (once.value.attempts, thrice.value.attempts)
     assert 4 == len(server.requests)

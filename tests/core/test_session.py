@@ -204,9 +204,9 @@ async def test_a_request_is_sent_as_often_as_is_safe(fate: str, method: str) -> 
 @pytest.mark.virtual_time
 @pytest.mark.parametrize("method", METHODS)
 async def test_unsafe_methods_are_repeated_on_demand(method: str) -> None:
-    """With `retry_unsafe` a POST is sent again although it may have been applied."""
+    """With `retry_non_idempotent` a POST is sent again although it may have been applied."""
     it = bench(SENT, failure(503), reply())
-    response = await it.send(method, retry_unsafe=True)
+    response = await it.send(method, retry_non_idempotent=True)
 
     assert 3 == response.attempts == it.sends
 
@@ -225,7 +225,7 @@ async def test_an_unknown_outcome_tells_how_it_failed() -> None:
 @pytest.mark.virtual_time
 async def test_a_later_refusal_does_not_make_a_lost_post_unhappen() -> None:
     """What was left open by one attempt stays open when another ends with a clear error."""
-    error = await bench(SENT, failure(400)).failure("POST", retry_unsafe=True)
+    error = await bench(SENT, failure(400)).failure("POST", retry_non_idempotent=True)
 
     assert isinstance(error, OutcomeUnknownError)
     assert isinstance(error.error, BadRequestError)
@@ -568,7 +568,7 @@ async def test_what_was_lost_before_may_have_been_applied_all_the_same() -> None
         return failure(502)
 
     it = bench(lose, never)
-    error = await it.failure("POST", deadline=9, retry_unsafe=True)
+    error = await it.failure("POST", deadline=9, retry_non_idempotent=True)
 
     assert isinstance(error, DeadlineExceededError)
     assert (2, True) == (error.attempts, error.may_have_been_applied)
@@ -703,7 +703,7 @@ async def test_a_lack_of_time_keeps_what_the_last_answer_said(way: str, method: 
     it = make()
     if way == "the deadline passes at the limiter":
         shut_after_an_attempt(it)
-    error = await it.failure(method, retry_unsafe=True, **options)
+    error = await it.failure(method, retry_non_idempotent=True, **options)
 
     assert isinstance(error, DeadlineExceededError)
     status = 503 if _DOWN in it.transport._steps else 429

@@ -125,7 +125,7 @@ async def test_a_key_beside_a_token_is_a_401(api: Api, emulator: Emulator) -> No
     assert token_only.status == 200
 
 
-async def test_the_ledger_names_who_asked(api: Api, emulator: Emulator) -> None:
+async def test_the_request_log_names_who_asked(api: Api, emulator: Emulator) -> None:
     """By names that are no secrets; nobody for those who were not let in."""
     bearer = {"Authorization": f"Bearer {emulator.add_token('workflows:read')}"}
     await api("GET", "/workflows")
@@ -218,7 +218,7 @@ async def test_the_authorization_server_gets_what_was_sent(
     assert (call.now, call.base) == (NOON, emulator.issuer)
 
 
-async def test_the_ledger_records_what_the_authorization_server_was_asked(
+async def test_the_request_log_records_what_the_authorization_server_was_asked(
     elsewhere: Elsewhere, emulator: Emulator
 ) -> None:
     """The form is there to look at, but not in the repr."""
@@ -348,7 +348,9 @@ async def test_a_page_of_the_emulator_itself_is_not_foreign(api: Api, emulator: 
     assert answer.status == 200
 
 
-async def test_the_ledger_tells_what_arrived(api: Api, emulator: Emulator, clock: Clock) -> None:
+async def test_the_request_log_tells_what_arrived(
+    api: Api, emulator: Emulator, clock: Clock
+) -> None:
     """Paths as on the wire, queries decoded, bodies, times, routes and outcomes."""
     clock.now += 0.25
     await api("POST", "/workflows/a%2Fb?x=1&x=%C3%A9", data=b"{}", headers={"X-Mark": "m"})
@@ -368,7 +370,7 @@ async def test_the_ledger_tells_what_arrived(api: Api, emulator: Emulator, clock
 
 
 async def test_a_request_in_flight_has_no_status_yet(api: Api, emulator: Emulator) -> None:
-    """It stands in the ledger from its arrival on."""
+    """It stands in the request log from its arrival on."""
     seen: list[int | None] = []
     emulator.inject(Fault(before=lambda it: seen.append(it.requests[-1].status)))
     await api("GET", "/workflows")
@@ -564,7 +566,7 @@ async def test_a_delay_passes_on_the_running_loop(api: Api, emulator: Emulator) 
 
 
 async def test_a_reset_begins_again_at_the_seed(api: Api, emulator: Emulator) -> None:
-    """State, ledger, faults, budgets and ids; the keys keep working."""
+    """State, request log, faults, budgets and ids; the keys keep working."""
     other = emulator.add_key("workflows:read")
 
     async def play() -> tuple[list[str], list[str], tuple[int, ...]]:

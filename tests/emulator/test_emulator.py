@@ -270,7 +270,7 @@ def test_a_fault_for_a_template_that_does_not_exist_is_refused() -> None:
 
 
 async def test_faults_can_be_taken_off_duty(api: Api, emulator: Emulator) -> None:
-    """State and ledger stay."""
+    """State and request log stay."""
     emulator.inject(Fault(status=500, times=None))
     faulty = await api("GET", "/workflows")
     emulator.clear_faults()
@@ -290,7 +290,7 @@ async def test_the_time_is_real_without_a_clock() -> None:
     assert before <= received_at <= time.time()
 
 
-async def test_the_same_seed_gives_the_same_ledger() -> None:
+async def test_the_same_seed_gives_the_same_request_log() -> None:
     """With faults left to chance."""
 
     async def play(seed: int) -> list[tuple[int | None, str]]:

@@ -122,7 +122,7 @@ async def _recovers(it: Trial, pause: float) -> None:
     """The next call succeeds, after a pause of so many seconds.
 
     By chance it is longer: up to a quarter of a period, and gaps of a fifth of one before each of
-    two requests (see `rivals`).
+    two requests (see `contention`).
     """
     begun = asyncio.get_running_loop().time()
     await it.again()

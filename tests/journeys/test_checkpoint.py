@@ -28,7 +28,7 @@ async def export(progress):
     checkpoint = Checkpoint(path, every=None)
     async with CloudFlow(key, base_url=base_url, limiter=LocalLimiter(limits)) as cf:
         history = cf.pipelines.fan_out(
-            ids, page_size=5, concurrency=4, checkpoint=checkpoint, settle_running=True
+            ids, page_size=5, concurrency=4, checkpoint=checkpoint, reread_running=True
         )
         with open(output, "ab") as file:
             async with history:

@@ -12,7 +12,7 @@ import pytest
 
 from cloudflow_async import LocalLimiter, RateLimits
 from cloudflow_async._core.fan_out.fan_out import FanOut
-from cloudflow_async._core.fan_out.segments import Source, Start
+from cloudflow_async._core.fan_out.segments import SegmentSource, Start
 from cloudflow_async._core.paging.page import Page
 from cloudflow_async._core.paging.pages import Pages
 from cloudflow_async.emulator import Emulator, EmulatorLimits, Fault
@@ -139,7 +139,7 @@ async def test_slices_and_running_ones_over_the_wire(
         each.id for pipeline in emulator._state.pipelines.values() for each in pipeline.executions
     }
     client = open_client(emulator)
-    async with client.pipelines.fan_out(ids, slices="2w", settle_running=True) as history:
+    async with client.pipelines.fan_out(ids, slices="2w", reread_running=True) as history:
         rows = [row async for row in history]
 
     assert len(everything) == len(rows)
@@ -171,7 +171,7 @@ def long_list(name: str, start: Start) -> Pages[Small]:
 @pytest.mark.slow
 async def test_memory_does_not_grow_with_the_history() -> None:
     """100,000 rows of 200 lists go through at most 2 MiB more than the first thousand."""
-    fan_out = FanOut(Source(long_list), [f"pipe_{number}" for number in range(200)])
+    fan_out = FanOut(SegmentSource(long_list), [f"pipe_{number}" for number in range(200)])
     count, begun_with = 0, 0
     tracemalloc.start()
     try:

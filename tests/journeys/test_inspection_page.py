@@ -31,7 +31,7 @@ LOOK_NOW = "document.dispatchEvent(new Event('visibilitychange'))"
 
 
 @attrs.frozen
-class Visit:
+class RequestContext:
     """The page in a browser, and what can happen meanwhile."""
 
     page: Page
@@ -69,7 +69,7 @@ class Visit:
 
 
 @pytest.fixture
-async def visit() -> AsyncIterator[Visit]:
+async def visit() -> AsyncIterator[RequestContext]:
     """Return a browser beside an emulator whose clock is turned by hand."""
     clock = Clock()
     limits = EmulatorLimits(requests=3, burst=3)
@@ -78,10 +78,10 @@ async def visit() -> AsyncIterator[Visit]:
         aiohttp.ClientSession() as http,
         chromium() as browser,
     ):
-        yield Visit(await browser.open(), emulator, http, clock)
+        yield RequestContext(await browser.open(), emulator, http, clock)
 
 
-async def deliver_in_all_ways(visit: Visit, good: Receiver, gone: Receiver) -> None:
+async def deliver_in_all_ways(visit: RequestContext, good: Receiver, gone: Receiver) -> None:
     """Make deliveries: one that arrived, one whose webhook is gone, one that is tried again."""
     await visit.subscribe(good.url, "workflow.completed")
     await visit.subscribe(gone.url, "workflow.failed")
@@ -91,7 +91,7 @@ async def deliver_in_all_ways(visit: Visit, good: Receiver, gone: Receiver) -> N
     await visit.emulator.wait_for_deliveries()
 
 
-async def test_an_empty_page_says_what_to_do(visit: Visit) -> None:
+async def test_an_empty_page_says_what_to_do(visit: RequestContext) -> None:
     """And opening it is not among the requests, nor is anything that the browser asks for."""
     await visit.open()
     text = await visit.page.text()
@@ -103,7 +103,7 @@ async def test_an_empty_page_says_what_to_do(visit: Visit) -> None:
     assert visit.page.errors == []
 
 
-async def test_requests_are_seen_with_status_and_rate_limit(visit: Visit) -> None:
+async def test_requests_are_seen_with_status_and_rate_limit(visit: RequestContext) -> None:
     """A success, a fault, a wrong key, an empty budget; newest first."""
     visit.emulator.inject(Fault(route="/workflows", nth=2, status=500))
     key = visit.emulator.add_key("workflows:read")
@@ -123,7 +123,7 @@ async def test_requests_are_seen_with_status_and_rate_limit(visit: Visit) -> Non
     assert visit.page.errors == []
 
 
-async def test_details_show_headers_without_credentials(visit: Visit) -> None:
+async def test_details_show_headers_without_credentials(visit: RequestContext) -> None:
     """They open by keyboard, and tell keys apart by their ends."""
     await visit.send("/workflows", Cookie="session=0123456789abcdef")
     await visit.open()
@@ -141,7 +141,7 @@ async def test_details_show_headers_without_credentials(visit: Visit) -> None:
     assert "0123456789abcdef" not in page
 
 
-async def test_deliveries_are_seen_with_their_attempts(visit: Visit) -> None:
+async def test_deliveries_are_seen_with_their_attempts(visit: RequestContext) -> None:
     """Delivered, given up, and one that is tried again until it has failed."""
     async with Receiver() as good, Receiver(410) as gone:
         await deliver_in_all_ways(visit, good, gone)
@@ -164,7 +164,7 @@ async def test_deliveries_are_seen_with_their_attempts(visit: Visit) -> None:
     assert visit.page.errors == []
 
 
-async def test_resend_by_mouse(visit: Visit) -> None:
+async def test_resend_by_mouse(visit: RequestContext) -> None:
     """The receiver gets it again, and the page tells, next to the button that was pressed."""
     async with Receiver() as good, Receiver(410) as gone:
         await deliver_in_all_ways(visit, good, gone)
@@ -184,7 +184,7 @@ async def test_resend_by_mouse(visit: Visit) -> None:
     assert visit.page.errors == []
 
 
-async def test_resend_by_keyboard_alone(visit: Visit) -> None:
+async def test_resend_by_keyboard_alone(visit: RequestContext) -> None:
     """The buttons are reached by Tab; Shift and Tab goes there from the end."""
     async with Receiver() as good:
         await visit.subscribe(good.url, "workflow.completed")
@@ -199,7 +199,7 @@ async def test_resend_by_keyboard_alone(visit: Visit) -> None:
     assert len(good.received) == 2
 
 
-async def test_the_page_keeps_itself_up_to_date(visit: Visit) -> None:
+async def test_the_page_keeps_itself_up_to_date(visit: RequestContext) -> None:
     """What is new appears, from nothing on; what was opened stays open, and keeps the focus."""
     await visit.open()
     await visit.send("/workflows?limit=1")
@@ -223,7 +223,7 @@ async def test_the_page_keeps_itself_up_to_date(visit: Visit) -> None:
     assert visit.page.errors == []
 
 
-async def test_a_row_that_changes_stays_open_and_keeps_the_focus(visit: Visit) -> None:
+async def test_a_row_that_changes_stays_open_and_keeps_the_focus(visit: RequestContext) -> None:
     """A person reads the details of a delivery while it is tried again."""
     async with Receiver(500, 204) as receiver:
         await visit.subscribe(receiver.url, "workflow.completed")
@@ -243,7 +243,7 @@ async def test_a_row_that_changes_stays_open_and_keeps_the_focus(visit: Visit) -
     assert visit.page.errors == []
 
 
-async def test_after_a_reset_the_page_is_empty_again(visit: Visit) -> None:
+async def test_after_a_reset_the_page_is_empty_again(visit: RequestContext) -> None:
     """And fills again with what comes next."""
     await visit.send("/workflows?limit=1")
     await visit.send("/workflows?limit=2")
@@ -261,7 +261,7 @@ async def test_after_a_reset_the_page_is_empty_again(visit: Visit) -> None:
 
 
 async def test_rows_that_stand_for_something_else_after_a_reset_are_exchanged(
-    visit: Visit,
+    visit: RequestContext,
 ) -> None:
     """Those that stand for nothing any more go."""
     await visit.send("/workflows?limit=1")
@@ -276,7 +276,7 @@ async def test_rows_that_stand_for_something_else_after_a_reset_are_exchanged(
     assert [row[0] for row in rows] == ["GET /v2/workflows?limit=3"]
 
 
-async def test_a_person_can_stop_the_changes(visit: Visit) -> None:
+async def test_a_person_can_stop_the_changes(visit: RequestContext) -> None:
     """Nothing moves until they go on, and both is said."""
     await visit.open()
     await visit.page.click("#pause")
@@ -294,7 +294,7 @@ async def test_a_person_can_stop_the_changes(visit: Visit) -> None:
     assert "New entries appear by themselves." in text
 
 
-async def test_an_emulator_that_has_gone_is_told(visit: Visit) -> None:
+async def test_an_emulator_that_has_gone_is_told(visit: RequestContext) -> None:
     """What was last seen stays; when it is back, the page goes on."""
     await visit.send("/workflows?limit=1")
     await visit.open()
@@ -305,7 +305,7 @@ async def test_an_emulator_that_has_gone_is_told(visit: Visit) -> None:
     assert "limit=1" in text
 
 
-async def test_without_script_the_page_works_as_well(visit: Visit) -> None:
+async def test_without_script_the_page_works_as_well(visit: RequestContext) -> None:
     """It is read again by its link, and delivers again by its buttons."""
     await visit.page.call("Emulation.setScriptExecutionDisabled", value=True)
     async with Receiver() as good:
@@ -324,7 +324,7 @@ async def test_without_script_the_page_works_as_well(visit: Visit) -> None:
     assert len(good.received) == 2
 
 
-async def test_what_senders_and_receivers_say_is_only_text(visit: Visit) -> None:
+async def test_what_senders_and_receivers_say_is_only_text(visit: RequestContext) -> None:
     """Paths, queries, headers, bodies, event names, URLs, answers; the console stays silent."""
 
     async def mock(request: Any) -> aiohttp.web.Response:
@@ -353,7 +353,7 @@ async def test_what_senders_and_receivers_say_is_only_text(visit: Visit) -> None
     assert visit.page.errors == []
 
 
-async def test_a_screen_reader_is_told_what_is_there(visit: Visit) -> None:
+async def test_a_screen_reader_is_told_what_is_there(visit: RequestContext) -> None:
     """Headings, tables with named columns, and buttons that say what they send; on a phone too."""
     async with Receiver() as good:
         await visit.subscribe(good.url, "workflow.completed")
@@ -391,7 +391,7 @@ async def test_a_screen_reader_is_told_what_is_there(visit: Visit) -> None:
     assert await visit.page.evaluate("document.documentElement.lang") == "en"
 
 
-async def test_the_page_fits_and_can_be_read(visit: Visit, tmp_path: Path) -> None:
+async def test_the_page_fits_and_can_be_read(visit: RequestContext, tmp_path: Path) -> None:
     """No sideways scrolling, and contrast enough, with everything opened; it is kept to see."""
     async with Receiver() as good, Receiver(410) as gone:
         await visit.send("/" + "long" * 60, **{"X-Long": "word" * 200})

@@ -207,7 +207,7 @@ async def _print_created(count: int, seed: int) -> None:
     found = await create(count, seed=seed)
     refused = len(found.refused)
     print(f"creations  {count:>8,}   created {len(found.created):,}, refused {refused:,}")
-    print(f"unknown    {len(found.unknown):>8,}   by the server's ledger {found.ambiguous:,}")
+    print(f"unknown    {len(found.unknown):>8,}   by the server's request log {found.ambiguous:,}")
     print(f"doubled    {len(found.doubled):>8,}")
     found.check()
 

@@ -1,8 +1,9 @@
 """Read many lists at once and hand out their rows as they arrive, with a report for each.
 
-Theory.  The `Crew` reads ahead; the consumer takes what arrives (pages, ends, failures) from its
-queue, one after another.  The `Journal` counts a page when the consumer gets to it, a row when it
-is handed out: what a checkpoint says follows from that alone, however far ahead the reading is.
+Theory.  The `WorkerPool` reads ahead; the consumer takes what arrives (pages, ends, failures) from
+its queue, one after another.  The `FanOutProgress` counts a page when the consumer gets to it, a
+row when it is handed out: what a checkpoint says follows from that alone, however far ahead the
+reading is.
 """
 
 from __future__ import annotations
@@ -34,10 +35,10 @@ from cloudflow_async._core.support.validation import (
 
 from .checkpoint import Checkpoint
 from .preview import KEPT, Size, look, survey
-from .progress import Journal
+from .progress import FanOutProgress
 from .report import FanOutReport, Progress
-from .segments import Part, Source
-from .workers import Arrival, Crew
+from .segments import Segment, SegmentSource
+from .workers import WorkerPool, WorkerResult
 
 T = TypeVar("T")
 
@@ -64,7 +65,7 @@ class FanOut(Generic[T]):
 
     def __init__(
         self,
-        source: Source[T],
+        source: SegmentSource[T],
         ids: Iterable[str],
         *,
         concurrency: int = 16,
@@ -87,9 +88,9 @@ class FanOut(Generic[T]):
         self._on_error = on_error
         self._on_progress = on_progress
         self._checkpoint = checkpoint
-        self._journal = Journal(source, known, checkpoint)
-        self._crew = Crew(self._new_ids(), self._plan, concurrency)
-        self._looked_at: dict[str, Sequence[Part[T]]] = {}
+        self._journal = FanOutProgress(source, known, checkpoint)
+        self._pool = WorkerPool(self._new_ids(), self._plan, concurrency)
+        self._looked_at: dict[str, Sequence[Segment[T]]] = {}
         self._sizes: dict[str, Size] = {}
         self._turn = asyncio.Lock()
         self._rows: Iterator[tuple[int, T]] = iter(())
@@ -139,7 +140,7 @@ class FanOut(Generic[T]):
         looked_at = [part for parts in self._looked_at.values() for part in parts]
         self._looked_at.clear()
         try:
-            await self._crew.ended()
+            await self._pool.ended()
             for part in looked_at:
                 await part.aclose()
         finally:
@@ -206,7 +207,7 @@ class FanOut(Generic[T]):
             if self._journal.begin(name):
                 yield name
 
-    async def _plan(self, id: str) -> Sequence[Part[T]]:
+    async def _plan(self, id: str) -> Sequence[Segment[T]]:
         parts = self._looked_at.pop(id, None)
         if parts is not None:
             return parts
@@ -222,23 +223,23 @@ class FanOut(Generic[T]):
             await self._journal.save_if_due()
             if not self._started:
                 self._started = True
-                self._crew.start()
-            self._take(await self._crew.arrivals.get())
+                self._pool.start()
+            self._take(await self._pool.arrivals.get())
         return found
 
-    def _take(self, arrival: Arrival[T] | Exception | None) -> None:
-        if isinstance(arrival, Arrival):
+    def _take(self, arrival: WorkerResult[T] | Exception | None) -> None:
+        if isinstance(arrival, WorkerResult):
             self._note(arrival)
         elif arrival is not None:
             self._end()
             raise arrival
         elif not self._ended and (parts := self._journal.settle()):
-            self._crew.add(parts)
+            self._pool.add(parts)
         else:
             self._read_all = not self._ended
             self._end()
 
-    def _note(self, arrival: Arrival[T]) -> None:
+    def _note(self, arrival: WorkerResult[T]) -> None:
         part, error = arrival.part, arrival.error
         standing = self._journal.standing(arrival.id)
         if part is not None:
@@ -264,4 +265,4 @@ class FanOut(Generic[T]):
     def _end(self) -> None:
         self._ended = True
         self._rows = iter(())
-        self._crew.end()
+        self._pool.end()

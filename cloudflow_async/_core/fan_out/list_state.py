@@ -12,7 +12,7 @@ from cloudflow_async._core.messages import Json
 from cloudflow_async._core.paging.page import Bookmark, ListReport
 from cloudflow_async._core.support.validation import check_int
 
-from .segments import WHOLE, Part, Plan, Source
+from .segments import WHOLE, Plan, Segment, SegmentSource
 
 T = TypeVar("T")
 
@@ -22,7 +22,7 @@ _FLAGS: Final = ("done", "uncertain")
 
 
 @attrs.define(eq=False)
-class Standing(Generic[T]):
+class ListState(Generic[T]):
     """The state of one id."""
 
     report: ListReport = attrs.field(factory=ListReport)
@@ -43,7 +43,7 @@ class Standing(Generic[T]):
     _open_parts: int = 0
     _settling: bool = False
 
-    def plan(self, plan: Plan[T]) -> Sequence[Part[T]]:
+    def plan(self, plan: Plan[T]) -> Sequence[Segment[T]]:
         """Return the parts that are left to be read, each with its `start`."""
         self.memo = plan.memo
         left = [part for part in plan.parts if self.places.get(part.name, 0) is not None]
@@ -55,7 +55,7 @@ class Standing(Generic[T]):
         self._open(len(left))
         return left
 
-    def settle(self, source: Source[T], id: str) -> Sequence[Part[T]]:
+    def settle(self, source: SegmentSource[T], id: str) -> Sequence[Segment[T]]:
         """Return the parts that read held rows again; each time but the first, none."""
         if self._settling or not self.held:
             return []
@@ -64,7 +64,7 @@ class Standing(Generic[T]):
         self._open(len(parts))
         return parts
 
-    def count(self, part: Part[T], now: ListReport) -> None:
+    def count(self, part: Segment[T], now: ListReport) -> None:
         """Add what has changed in the report of a part since it was last counted."""
         before, part.seen = part.seen, now
         report = self.report
@@ -82,13 +82,13 @@ class Standing(Generic[T]):
         if self.report.total is not None:
             self.report.total -= 1
 
-    def end(self, part: Part[T]) -> None:
+    def end(self, part: Segment[T]) -> None:
         """Note that a part was read to its end."""
         if part.counts:
             self.places[part.name] = None
         self._open(self._open_parts - 1)
 
-    def fail(self, error: CloudFlowError, part: Part[T] | None) -> None:
+    def fail(self, error: CloudFlowError, part: Segment[T] | None) -> None:
         """Note why a part (None: why any) cannot be read; of several reasons the first counts."""
         if part is not None and part.name != WHOLE:
             # An offset in one of several parts is none in the whole list.
@@ -116,7 +116,7 @@ class Standing(Generic[T]):
         return {"report": figures, "memo": self.memo, "places": places, "held": {**self.held}}
 
     @classmethod
-    def from_json(cls, value: Json) -> Standing[T]:
+    def from_json(cls, value: Json) -> ListState[T]:
         """Return what `to_json` made this of.
 
         Raises:

@@ -11,7 +11,7 @@ import attrs
 from cloudflow_async._core.paging.pages import rows_after
 from cloudflow_async._core.support.validation import check_int
 
-from .segments import Part, Plan, Source
+from .segments import Plan, Segment, SegmentSource
 
 T = TypeVar("T")
 
@@ -33,7 +33,12 @@ class Size:
 
 
 async def look(
-    source: Source[T], id: str, plan: Plan[T], left: Sequence[Part[T]], *, rows_before: int
+    source: SegmentSource[T],
+    id: str,
+    plan: Plan[T],
+    left: Sequence[Segment[T]],
+    *,
+    rows_before: int,
 ) -> Size:
     """Return how much is left of the list of an id.
 
@@ -57,7 +62,7 @@ async def look(
     return Size(requests=-(-rows // plan.page_size) + len(left), rows=rows)
 
 
-async def _measured(source: Source[T], id: str, plan: Plan[T]) -> Plan[T]:
+async def _measured(source: SegmentSource[T], id: str, plan: Plan[T]) -> Plan[T]:
     whole = source.whole(id)
     batch = await whole.look()
     await whole.aclose()

@@ -11,9 +11,9 @@ from cloudflow_async._core.messages import Json
 from cloudflow_async._core.paging.page import Batch
 
 from .checkpoint import Checkpoint, Filters
-from .list_state import Standing
+from .list_state import ListState
 from .report import FanOutReport
-from .segments import Part, Source
+from .segments import Segment, SegmentSource
 
 T = TypeVar("T")
 
@@ -21,7 +21,7 @@ _DIGEST: Final = 16
 """Digits of a hash that tell one list of ids from another."""
 
 
-class Journal(Generic[T]):
+class FanOutProgress(Generic[T]):
     """Counts the rows that are handed out, and brings what is known of all ids to a checkpoint.
 
     Args:
@@ -31,7 +31,7 @@ class Journal(Generic[T]):
     """
 
     def __init__(
-        self, source: Source[T], ids: Collection[str] | None, checkpoint: Checkpoint | None
+        self, source: SegmentSource[T], ids: Collection[str] | None, checkpoint: Checkpoint | None
     ) -> None:
         self.report = FanOutReport(planned=None if ids is None else len(ids))
         self.asked = True
@@ -42,9 +42,9 @@ class Journal(Generic[T]):
         self._checkpoint = checkpoint
         self._opened = False
         self._closes = False
-        self._standings: dict[str, Standing[T]] = {}
-        self._standing: Standing[T] = Standing()
-        self._part: Part[T] | None = None
+        self._standings: dict[str, ListState[T]] = {}
+        self._standing: ListState[T] = ListState()
+        self._part: Segment[T] | None = None
         self._batch: Batch[T] | None = None
         self._count = 0
         self._settled: tuple[str, str] | None = None
@@ -90,9 +90,9 @@ class Journal(Generic[T]):
         finally:
             await self._let_go(checkpoint)
 
-    def standing(self, id: str) -> Standing[T]:
+    def standing(self, id: str) -> ListState[T]:
         """Return what is known of an id."""
-        return self._standings.setdefault(id, Standing())
+        return self._standings.setdefault(id, ListState())
 
     def begin(self, id: str) -> bool:
         """Note that the turn of an id has come; return whether it is left to be read."""
@@ -103,7 +103,7 @@ class Journal(Generic[T]):
         self.report.lists[id] = standing.report
         return not standing.report.done
 
-    def settle(self) -> Sequence[Part[T]]:
+    def settle(self) -> Sequence[Segment[T]]:
         """Return the parts that read held rows again; when they were returned before, none."""
         return [
             part
@@ -111,7 +111,7 @@ class Journal(Generic[T]):
             for part in standing.settle(self._source, name)
         ]
 
-    def begin_page(self, part: Part[T], batch: Batch[T]) -> Iterator[tuple[int, T]]:
+    def begin_page(self, part: Segment[T], batch: Batch[T]) -> Iterator[tuple[int, T]]:
         """Return those rows of a page that are to be handed out, with their numbers in it."""
         self._standing, self._part, self._batch = self._standings[part.id], part, batch
         self._count = 0
@@ -135,7 +135,7 @@ class Journal(Generic[T]):
         self._count = number
         self._standing.report.rows += 1
 
-    def _is_due(self, part: Part[T], row: T) -> bool:
+    def _is_due(self, part: Segment[T], row: T) -> bool:
         """Return whether a row is handed out now: it is this part's, and not held."""
         if part.belongs is not None and not part.belongs(row):
             self._standing.drop()
@@ -150,7 +150,7 @@ class Journal(Generic[T]):
         return False
 
     def _settle_rows(
-        self, rows: Iterator[tuple[int, T]], standing: Standing[T]
+        self, rows: Iterator[tuple[int, T]], standing: ListState[T]
     ) -> Iterator[tuple[int, T]]:
         for number, row in rows:
             key = _id(row)
@@ -208,7 +208,7 @@ class Journal(Generic[T]):
         if not isinstance(state, dict):
             raise CheckpointError("The checkpoint is damaged: it does not say what was read.")
         for name, value in state.items():
-            standing = self._standings[name] = Standing.from_json(value)
+            standing = self._standings[name] = ListState.from_json(value)
             self.report.lists[name] = standing.report
         self.report.rows_before = self.report.rows
 

@@ -34,7 +34,7 @@ def _nothing_ahead() -> int:
     return 0
 
 
-class Part(Generic[T]):
+class Segment(Generic[T]):
     """A list that is read for an id: the only one, or one of several.
 
     Args:
@@ -118,7 +118,7 @@ class Part(Generic[T]):
 class Plan(Generic[T]):
     """The parts in which the list of an id is read."""
 
-    parts: Sequence[Part[T]]
+    parts: Sequence[Segment[T]]
 
     total: int | None = None
     """Rows of the whole list; None while nobody asked."""
@@ -129,7 +129,7 @@ class Plan(Generic[T]):
     """What a run that goes on after this one needs to make the same parts; None: nothing."""
 
 
-class Source(Generic[T]):
+class SegmentSource(Generic[T]):
     """Knows the list of each id; this one reads it in one part.
 
     Args:
@@ -168,14 +168,14 @@ class Source(Generic[T]):
         """
         return Plan([self.whole(id)])
 
-    def whole(self, id: str) -> Part[T]:
+    def whole(self, id: str) -> Segment[T]:
         """Return the list of an id in one part."""
-        return Part(id, lambda start: self._open_list(id, start))
+        return Segment(id, lambda start: self._open_list(id, start))
 
     def hold(self, row: T) -> str | None:  # noqa: ARG002 - the same
         """Return what it takes to find a row again at the end; None: it is handed out at once."""
         return None
 
-    def held(self, id: str, rows: Mapping[str, str]) -> Sequence[Part[T]]:  # noqa: ARG002 - the same
+    def held(self, id: str, rows: Mapping[str, str]) -> Sequence[Segment[T]]:  # noqa: ARG002 - the same
         """Return the parts that read held rows again, which are given as `hold` told, by id."""
         return []

@@ -22,17 +22,17 @@ import attrs
 from cloudflow_async._core.errors import CloudFlowError
 from cloudflow_async._core.paging.page import Batch, ListReport
 
-from .segments import Part
+from .segments import Segment
 
 T = TypeVar("T")
 
 
 @attrs.frozen
-class Arrival(Generic[T]):
+class WorkerResult(Generic[T]):
     """A page of a part, its end (neither page nor error), or its failure."""
 
     id: str
-    part: Part[T] | None = None
+    part: Segment[T] | None = None
     """None: the failure came before there were parts."""
 
     batch: Batch[T] | None = None
@@ -41,7 +41,7 @@ class Arrival(Generic[T]):
     """That of the part, as it was then."""
 
 
-class Crew(Generic[T]):
+class WorkerPool(Generic[T]):
     """Reads the lists of all ids, and puts what comes into `arrivals`.
 
     Args:
@@ -53,15 +53,17 @@ class Crew(Generic[T]):
     def __init__(
         self,
         ids: Iterator[str],
-        plan: Callable[[str], Awaitable[Sequence[Part[T]]]],
+        plan: Callable[[str], Awaitable[Sequence[Segment[T]]]],
         size: int,
     ) -> None:
-        self.arrivals: asyncio.Queue[Arrival[T] | Exception | None] = asyncio.Queue(maxsize=size)
+        self.arrivals: asyncio.Queue[WorkerResult[T] | Exception | None] = asyncio.Queue(
+            maxsize=size
+        )
         self._ids = ids
         self._plan = plan
         self._size = size
-        self._ready: deque[Part[T]] = deque()
-        self._reading: dict[Part[T], None] = {}
+        self._ready: deque[Segment[T]] = deque()
+        self._reading: dict[Segment[T], None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._working = 0
         self._staffing = 0
@@ -70,7 +72,7 @@ class Crew(Generic[T]):
         """Let all begin; None arrives when all is read."""
         self._staff(self._size)
 
-    def add(self, parts: Iterable[Part[T]]) -> None:
+    def add(self, parts: Iterable[Segment[T]]) -> None:
         """Let more parts be read."""
         self._ready.extend(parts)
         self._staff(len(self._ready))
@@ -111,23 +113,23 @@ class Crew(Generic[T]):
     async def _work(self) -> None:
         try:
             while (job := self._next()) is not None:
-                await (self._read(job) if isinstance(job, Part) else self._begin(job))
+                await (self._read(job) if isinstance(job, Segment) else self._begin(job))
         except Exception as error:  # noqa: BLE001 - the caller's iterator may raise anything
             await self.arrivals.put(error)
         self._working -= 1
         if self._is_idle:
             await self.arrivals.put(None)
 
-    def _next(self) -> Part[T] | str | None:
+    def _next(self) -> Segment[T] | str | None:
         return self._ready.popleft() if self._ready else next(self._ids, None)
 
     async def _begin(self, id: str) -> None:
         try:
             self.add(await self._plan(id))
         except CloudFlowError as error:
-            await self.arrivals.put(Arrival(id, error=error))
+            await self.arrivals.put(WorkerResult(id, error=error))
 
-    async def _read(self, part: Part[T]) -> None:
+    async def _read(self, part: Segment[T]) -> None:
         self._reading[part] = None
         part.ahead = partial(self._ahead, part)
         error: CloudFlowError | None = None
@@ -141,13 +143,13 @@ class Crew(Generic[T]):
             del self._reading[part]
             report = part.report
             await part.aclose()
-        await self.arrivals.put(Arrival(part.id, part, error=error, report=report))
+        await self.arrivals.put(WorkerResult(part.id, part, error=error, report=report))
 
-    async def _put(self, part: Part[T], batch: Batch[T]) -> None:
+    async def _put(self, part: Segment[T], batch: Batch[T]) -> None:
         report = copy.copy(part.report)
-        await self.arrivals.put(Arrival(part.id, part, batch=batch, report=report))
+        await self.arrivals.put(WorkerResult(part.id, part, batch=batch, report=report))
 
-    def _ahead(self, part: Part[T]) -> int:
+    def _ahead(self, part: Segment[T]) -> int:
         """Return how many pages of a list may be on their way beside the one waited for."""
         share, rest = divmod(self._size, len(self._reading))
         return share - 1 + ([*self._reading].index(part) < rest)

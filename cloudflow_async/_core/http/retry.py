@@ -58,7 +58,7 @@ class RetryPolicy:
     cap: float = 20.0
     """Most seconds between two attempts, unless the server asks for more."""
 
-    patience: float = 120.0
+    max_retry_after: float = 120.0
     """Seconds; a server that asks for a longer wait gets no retry, the error comes at once."""
 
     chance: Callable[[], float] = attrs.field(default=random.random, repr=False)
@@ -71,7 +71,7 @@ class RetryPolicy:
         throttled_attempts: int | None = None,
         base: float = 0.5,
         cap: float = 20.0,
-        patience: float = 120.0,
+        max_retry_after: float = 120.0,
         chance: Callable[[], float] = random.random,
     ) -> None:
         if throttled_attempts is None:
@@ -81,14 +81,14 @@ class RetryPolicy:
         check_int("throttled_attempts", throttled_attempts, 1)
         check_seconds("base", base)
         check_seconds("cap", cap, endless=True)
-        check_seconds("patience", patience, zero=True, endless=True)
+        check_seconds("max_retry_after", max_retry_after, zero=True, endless=True)
         check_callable("chance", chance, "a callable that returns 0 to 1", arguments=0)
         self.__attrs_init__(  # pyright: ignore[reportAttributeAccessIssue]  # attrs makes it
             attempts=attempts,
             throttled_attempts=throttled_attempts,
             base=base,
             cap=cap,
-            patience=patience,
+            max_retry_after=max_retry_after,
             chance=chance,
         )
 
@@ -118,7 +118,7 @@ class RetryPolicy:
         asked = error.retry_after if isinstance(error, StatusError) else None
         if asked is None:
             return backoff
-        return None if asked > self.patience else max(asked, backoff)
+        return None if asked > self.max_retry_after else max(asked, backoff)
 
     def _most(self, error: CloudFlowError) -> int:
         if isinstance(error, DecodeError):

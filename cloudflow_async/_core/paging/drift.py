@@ -28,7 +28,7 @@ from cloudflow_async._core.errors import DriftError, PaginationError
 
 from .drift_search import MARGIN, DriftSearch, change
 from .page import LARGEST_PAGE, MOST_IDS, Batch, Bookmark, ListReport, Page, keys_of
-from .recent_ids import KnownRows
+from .recent_ids import RecentIds
 
 T = TypeVar("T")
 
@@ -43,7 +43,7 @@ _EXACT_AFTER = 3
 
 
 @attrs.frozen
-class Ask:
+class PageRequest:
     """A page to ask for."""
 
     offset: int
@@ -55,7 +55,7 @@ class Ask:
     """Whether it looks for rows that moved."""
 
 
-class Trail(Generic[T]):
+class DriftTracker(Generic[T]):
     """What was handed out of one list, and how the next page joins it.
 
     Args:
@@ -86,7 +86,7 @@ class Trail(Generic[T]):
         self.drift: str | None = None
         self.report = ListReport() if report is None else report
         self._total = start.total
-        self._known = KnownRows(start.last_ids, least=None if keeps_all else _REMEMBERED)
+        self._known = RecentIds(start.last_ids, least=None if keeps_all else _REMEMBERED)
         self._from_beginning = start.offset == 0
         self._located = not start.last_ids
         self._is_closed = is_closed
@@ -109,16 +109,16 @@ class Trail(Generic[T]):
             return self._total
         return min(self._total, last)
 
-    def next(self, offset: int) -> Ask:
+    def next(self, offset: int) -> PageRequest:
         """Return the request for the page whose first new row is expected at `offset`."""
         overlap = 1 if self._overlaps(offset) else 0
         limit = min(self._page_size + overlap, LARGEST_PAGE)
         begin = offset - overlap
         if self._left is not None:
             limit = min(limit, self.offset + self._left - begin)
-        return Ask(begin, limit, begin + (self._size or limit))
+        return PageRequest(begin, limit, begin + (self._size or limit))
 
-    def guess(self) -> Ask | None:
+    def guess(self) -> PageRequest | None:
         """Return the request that looks for rows that moved; None when none did.
 
         Raises:
@@ -143,9 +143,9 @@ class Trail(Generic[T]):
             raise DriftError(
                 "The list does not tell where to go on: none of the rows read last is in it."
             )
-        return Ask(offset, LARGEST_PAGE, offset + LARGEST_PAGE, is_guess=True)
+        return PageRequest(offset, LARGEST_PAGE, offset + LARGEST_PAGE, is_guess=True)
 
-    def take(self, ask: Ask, page: Page[T], *, again: bool = False) -> Batch[T] | None:
+    def take(self, ask: PageRequest, page: Page[T], *, again: bool = False) -> Batch[T] | None:
         """Return the new rows of a page; None when it does not tell whether any are missed.
 
         Then `guess` tells which page to ask for, unless it was tried `again`.
@@ -184,7 +184,7 @@ class Trail(Generic[T]):
         # What the last page has room for costs no request.
         return size > 1 and self.end is not None and (offset - self.end) % size > 0
 
-    def _learn(self, ask: Ask, page: Page[T]) -> None:
+    def _learn(self, ask: PageRequest, page: Page[T]) -> None:
         """Note how many rows the server gives, if it is not what it is asked for."""
         if ask.is_guess or not page.has_more:
             return
@@ -209,7 +209,7 @@ class Trail(Generic[T]):
             raise DriftError(f"The list changed while it was read: {seen}.")
         self.drift = self.drift or seen
 
-    def _take(self, ask: Ask, page: Page[T], *, again: bool) -> Batch[T] | None:
+    def _take(self, ask: PageRequest, page: Page[T], *, again: bool) -> Batch[T] | None:
         keys = keys_of(page.items) if self._has_ids else None
         if keys is None:
             return self._take_unnamed(page)
@@ -233,7 +233,7 @@ class Trail(Generic[T]):
         first = min(max(self.offset - page.offset, 0), len(page.items))
         return self._hand_out(page, [], first)
 
-    def _take_unknown(self, ask: Ask, page: Page[T], keys: list[Any]) -> Batch[T] | None:
+    def _take_unknown(self, ask: PageRequest, page: Page[T], keys: list[Any]) -> Batch[T] | None:
         if self._joins(ask, page):
             if page.offset == 0:
                 self._known.pass_over(len(self._known.ids))
@@ -245,7 +245,7 @@ class Trail(Generic[T]):
             self._search.missed(page)
         return None
 
-    def _joins(self, ask: Ask, page: Page[T]) -> bool:
+    def _joins(self, ask: PageRequest, page: Page[T]) -> bool:
         """Return whether a page without a known row follows on those before."""
         if page.offset == 0 and self._is_exact:
             return True
@@ -254,7 +254,7 @@ class Trail(Generic[T]):
         return not self._known.ids or page.total == self._total
 
     def _take_known(
-        self, ask: Ask, page: Page[T], keys: list[Any], known: set[Any]
+        self, ask: PageRequest, page: Page[T], keys: list[Any], known: set[Any]
     ) -> Batch[T] | None:
         last, late = self._split(keys, known)
         rank = self._known.after(keys[last])
@@ -276,7 +276,7 @@ class Trail(Generic[T]):
             return last, []
         return last, [place for place in range(begin, last) if keys[place] not in known]
 
-    def _go_on_from(self, ask: Ask, page: Page[T], keys: list[Any], rank: int) -> None:
+    def _go_on_from(self, ask: PageRequest, page: Page[T], keys: list[Any], rank: int) -> None:
         """Look for what follows a known row that is the last of its page."""
         before, self._known_page = self._known_page, (ask.offset, (page.total, keys))
         if before and before[0] != ask.offset and before[1] == self._known_page[1]:
@@ -358,7 +358,7 @@ def _part(page: Page[T], items: tuple[T, ...], begin: int, end: int) -> Page[T]:
     )
 
 
-def check(ask: Ask, page: Page[Any]) -> None:
+def check(ask: PageRequest, page: Page[Any]) -> None:
     """Refuse a page that contradicts itself with a `PaginationError`."""
     if page.offset != ask.offset:
         raise PaginationError(

@@ -13,7 +13,7 @@ from cloudflow_async._core.errors import CloudFlowError, DriftError, PaginationE
 from cloudflow_async._core.public import public
 from cloudflow_async._core.support.validation import check_choice, check_int
 
-from .drift import Ask, check
+from .drift import PageRequest, check
 from .page import LARGEST_PAGE, Batch, Bookmark, ListReport, OnDrift, Page
 from .reader import MOST_PASSES, Extent, Fetch, Reader, Window
 
@@ -258,7 +258,7 @@ class Pages(Generic[T]):
         limit = self._extent.page_size if most is None else min(self._extent.page_size, most)
         if limit == 0:
             return Page(items=(), offset=start.offset)
-        page = await self._fetch_first(Ask(start.offset, limit, start.offset + limit))
+        page = await self._fetch_first(PageRequest(start.offset, limit, start.offset + limit))
         if most is not None and len(page) > most:
             page = attrs.evolve(page, items=page.items[:most], received=most)
         ends = range(page.offset + 1, page.next_offset + 1)
@@ -268,7 +268,7 @@ class Pages(Generic[T]):
         report.done = not page.has_more
         return page
 
-    async def _fetch_first(self, ask: Ask) -> Page[T]:
+    async def _fetch_first(self, ask: PageRequest) -> Page[T]:
         try:
             page = await self._fetch(ask.offset, ask.limit)
         except CloudFlowError as error:

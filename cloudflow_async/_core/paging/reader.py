@@ -21,7 +21,7 @@ import attrs
 from cloudflow_async._core.errors import CloudFlowError, DriftError, PaginationError
 from cloudflow_async._core.support.log import log_of
 
-from .drift import Ask, Trail
+from .drift import DriftTracker, PageRequest
 from .page import Batch, Bookmark, ListReport, OnDrift, Page, keys_of
 
 T = TypeVar("T")
@@ -70,8 +70,8 @@ class Reader(Generic[T]):
         self._window = window
         self._all_running = all_running
         self._keeps_all = keeps_all
-        self._ahead: deque[tuple[Ask, asyncio.Task[Page[T]]]] = deque()
-        self._held: tuple[Ask, Page[T]] | None = None
+        self._ahead: deque[tuple[PageRequest, asyncio.Task[Page[T]]]] = deque()
+        self._held: tuple[PageRequest, Page[T]] | None = None
         self._trail = self._new_trail()
         self._begun = self._closed = False
         self._told = logging.NOTSET
@@ -115,9 +115,9 @@ class Reader(Generic[T]):
         self._closed = True
         self._cancel()
 
-    def _new_trail(self) -> Trail[T]:
+    def _new_trail(self) -> DriftTracker[T]:
         extent = self._extent
-        return Trail(
+        return DriftTracker(
             extent.start,
             page_size=extent.page_size,
             is_closed=extent.is_closed,
@@ -149,7 +149,7 @@ class Reader(Generic[T]):
         self._go_on()
         return batch if self._seen is None else self._unseen(batch, self._seen)
 
-    async def _next(self) -> tuple[Ask, Page[T], bool] | None:
+    async def _next(self) -> tuple[PageRequest, Page[T], bool] | None:
         """Return a page, with what was asked for and whether it was held; None when closed."""
         if (guess := self._trail.guess()) is not None:
             self.report.reread += 1
@@ -164,7 +164,7 @@ class Reader(Generic[T]):
         ask = self._trail.next(self.offset)
         return ask, await self._fetch(ask.offset, ask.limit), False
 
-    async def _first_ahead(self) -> tuple[Ask, Page[T], bool] | None:
+    async def _first_ahead(self) -> tuple[PageRequest, Page[T], bool] | None:
         ask, task = self._ahead[0]
         await asyncio.wait([task])
         if self._closed:
@@ -195,7 +195,7 @@ class Reader(Generic[T]):
             self._ahead.append((ask, self._start(ask)))
             planned = ask.end
 
-    def _start(self, ask: Ask) -> asyncio.Task[Page[T]]:
+    def _start(self, ask: PageRequest) -> asyncio.Task[Page[T]]:
         task = asyncio.create_task(self._fetch(ask.offset, ask.limit))
         task.add_done_callback(_retrieve)
         # The callbacks must not know this reader: it has to die when its loop is left.

@@ -8,7 +8,7 @@ from itertools import chain, pairwise
 from typing import Any
 
 
-class KnownRows:
+class RecentIds:
     """The ids of the rows handed out last, in the order of the list.
 
     Where rows were expected and others came, those expected are deleted, or they still follow.

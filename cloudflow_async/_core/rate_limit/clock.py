@@ -9,7 +9,7 @@ from cloudflow_async._core.errors import WrongLoopError
 from cloudflow_async._core.support.event_loop import running_loop
 
 
-class LoopClock:
+class MonotonicClock:
     """The clock of the event loop in use; when another loop follows, it goes on from there."""
 
     __slots__ = ("_last", "_loop", "_shift")

@@ -20,7 +20,7 @@ import math
 import random
 from collections.abc import Callable
 
-from .limits import DUST
+from .limits import EPSILON
 
 _FEW = 5
 """Requests accepted since the last refusal; so few are a trickle."""
@@ -50,7 +50,7 @@ _LATEST_TOLD = 1 / 2
 """The same where answers tell what remains."""
 
 
-class Rivals:
+class Contention:
     """What refusals tell about others.  Pure arithmetic, but for chance.
 
     Args:
@@ -120,4 +120,4 @@ class Rivals:
 
     def wait(self, now: float) -> float:
         """Return the seconds that the gap still lasts."""
-        return self._next_at - now if now < self._next_at - DUST else 0.0
+        return self._next_at - now if now < self._next_at - EPSILON else 0.0

@@ -14,7 +14,7 @@ _ROUNDING = 2.5
 """Seconds by which resets differ although they mean the same: whole seconds, and the way."""
 
 
-class ServerShape:
+class LimitKind:
     """Compares the sizes that a bucket would have by each answer.  Pure arithmetic."""
 
     __slots__ = ("_remaining", "_size", "refills")

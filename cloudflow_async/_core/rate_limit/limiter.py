@@ -1,16 +1,16 @@
 """Let requests leave one after another, in the order in which they asked, at the allowed rate.
 
-Theory.  Callers stand in one line (`line.Line`, where the more urgent pass ahead).  The first of it
-leaves when three agree: our own budget (`limits.Bucket`, and aiolimiter's bucket as the ceiling
-that is asked last), what the server said (`server_budget.ServerBudget`), and the number of
-requests under way.  Nobody else is looked at, so nobody is overtaken, and ten thousand callers
+Theory.  Callers wait in one `WaitQueue`, where the more urgent pass ahead.  The first of it leaves
+when three agree: our own budget (`limits.Bucket`, and aiolimiter's bucket as the ceiling that is
+asked last), what the server said (`server_budget.ServerBudget`), and the number of requests under
+way.  Nobody else is looked at, so nobody is overtaken, and ten thousand callers
 cost one timer.  Only where a reserve holds the first back, the first of high priority is looked at
 as well.  A caller that tries again shows its earlier permit and stands where it stood; but once the
 server has refused anybody, it lets those pass that were not refused, until three times as many
 were accepted as it had attempts.  Where there are no others, the one with the fewest attempts goes,
 alone.
 
-All times are those of `LoopClock`, which goes on when one event loop follows another, so that
+All times are those of `MonotonicClock`, which goes on when one event loop follows another, so that
 budget and pauses survive a second `asyncio.run`.
 
 Who finds nobody in line and the way free leaves at once.  All other decisions are made in
@@ -36,11 +36,11 @@ from cloudflow_async._core.messages import LimiterStatistics, RateLimitSeen, Rat
 from cloudflow_async._core.public import public
 from cloudflow_async._core.support.validation import check_callable, check_int, check_kind
 
-from .clock import LoopClock
+from .clock import MonotonicClock
 from .forecast import forecast
-from .limits import DUST, Bucket, Priority, RateLimits, check_priority
+from .limits import EPSILON, Bucket, Priority, RateLimits, check_priority
 from .server_budget import ServerBudget
-from .wait_queue import HIGH, Line, Place
+from .wait_queue import HIGH, Waiter, WaitQueue
 
 _HIGHEST_LIMIT = 100_000
 """Requests a minute; an ``X-RateLimit-Limit`` above it is not believed."""
@@ -54,7 +54,7 @@ class Permit(NamedTuple):
     """Leave to send one request once; to be returned by `observe` or `release`."""
 
     number: int
-    """Place in the line: smaller came earlier."""
+    """Waiter in the line: smaller came earlier."""
 
     sent_at: float
     """When it was given, on the limiter's clock."""
@@ -160,14 +160,14 @@ class LocalLimiter:
         self._reserve = self._held = reserve
         self._max_in_flight = max_in_flight
         self._numbers = itertools.count(1)
-        self._line = Line()
+        self._line = WaitQueue()
         self._permits: set[Permit] = set()
         self._granted = 0
         self._waited = 0.0
         self._pauses = 0
         self._timer: asyncio.TimerHandle | None = None
         self._rings_at = math.inf
-        self._clock = LoopClock()
+        self._clock = MonotonicClock()
         self._server = ServerBudget(self._limits.per, chance, self._limits.requests)
         self._bucket = Bucket(self._limits)
         self._ceiling = _new_ceiling(self._limits)
@@ -194,17 +194,17 @@ class LocalLimiter:
         """Wait until one request may leave; see `Limiter.acquire`."""
         if self._clock.bind():
             self._begin_anew()
-        lane = check_priority(priority)
+        priority_class = check_priority(priority)
         number = next(self._numbers) if again is None else again.number
         tries = 0 if again is None else again.tries + 1
         now = self._clock.now()
-        if not self._line.waiting and self._wait(now, lane) <= 0:
+        if not self._line.waiting and self._wait(now, priority_class) <= 0:
             self._take(now)
         else:
             if max_wait is not None:
-                ahead = self._line.ahead(lane, again=again is not None)
-                self._refuse_long_wait(now, max_wait, lane, ahead)
-            await self._stand_in_line(self._line.join(number, lane, tries), max_wait)
+                ahead = self._line.ahead(priority_class, again=again is not None)
+                self._refuse_long_wait(now, max_wait, priority_class, ahead)
+            await self._stand_in_line(self._line.join(number, priority_class, tries), max_wait)
         try:
             await self._ceiling.acquire()
         except BaseException:
@@ -253,7 +253,7 @@ class LocalLimiter:
     def status(self) -> RateLimitStatus:
         """Return where things stand."""
         server, now = self._server, self._clock.now()
-        own, told = max(0, int(self._bucket.tokens(now) + DUST)), server.remaining(now)
+        own, told = max(0, int(self._bucket.tokens(now) + EPSILON)), server.remaining(now)
         return RateLimitStatus(
             limit=server.limit or self._limits.requests,
             remaining=own if told is None else min(own, told),
@@ -271,12 +271,12 @@ class LocalLimiter:
         """Forget those who waited, or were under way, on a loop that has ended."""
         self._server.forget_flights()
         self._permits.clear()
-        self._line = Line()
+        self._line = WaitQueue()
         self._timer = None
         self._rings_at = math.inf
         self._ceiling = _new_ceiling(self._limits)
 
-    async def _stand_in_line(self, place: Place, max_wait: float | None) -> None:
+    async def _stand_in_line(self, place: Waiter, max_wait: float | None) -> None:
         self._advance()
         if place.served:
             return
@@ -296,7 +296,7 @@ class LocalLimiter:
         finally:
             self._waited += self._clock.now() - began_at
 
-    def _leave_line(self, place: Place, turn: asyncio.Future[None]) -> None:
+    def _leave_line(self, place: Waiter, turn: asyncio.Future[None]) -> None:
         if not self._clock.drives(turn):
             return
         if place.served:
@@ -305,19 +305,21 @@ class LocalLimiter:
         self._line.leave(place)
         self._advance()
 
-    def _refuse_long_wait(self, now: float, max_wait: float, lane: int, ahead: int) -> None:
-        reserve = 0 if lane == HIGH else self._held
+    def _refuse_long_wait(
+        self, now: float, max_wait: float, priority_class: int, ahead: int
+    ) -> None:
+        reserve = 0 if priority_class == HIGH else self._held
         told = self._server.wait(now, reserve)
         own = self._bucket.wait(now, ahead, reserve)
         known = max(own, 0.0 if told == math.inf else told)
-        must_wait = ahead > 0 or self._wait(now, lane) > 0
+        must_wait = ahead > 0 or self._wait(now, priority_class) > 0
         if known > max_wait or (must_wait and max_wait <= 0):
             raise _too_long(max_wait, known or None)
 
-    def _wait(self, now: float, lane: int, tries: int = 0) -> float:
+    def _wait(self, now: float, priority_class: int, tries: int = 0) -> float:
         if self._server.in_flight >= self._max_in_flight:
             return math.inf
-        reserve = 0 if lane == HIGH else self._held
+        reserve = 0 if priority_class == HIGH else self._held
         own, told = self._bucket.wait(now, 0, reserve), self._server.wait(now, reserve, tries)
         return own if own > told else told
 
@@ -337,23 +339,23 @@ class LocalLimiter:
         now = self._clock.now()
         while (place := self._line.first(most := self._server.most_tries(now))) is not None:
             goes_alone = place.tries > most and self._server.in_flight > 0
-            wait = math.inf if goes_alone else self._wait(now, place.lane, place.tries)
-            if wait > DUST and self._held and (high := self._line.first_high()) is not None:
+            wait = math.inf if goes_alone else self._wait(now, place.priority_class, place.tries)
+            if wait > EPSILON and self._held and (high := self._line.first_high()) is not None:
                 place, wait = high, self._wait(now, HIGH)
-            if wait > DUST:
+            if wait > EPSILON:
                 self._ring(now + wait)
                 return
             self._serve(place, now)
         self._ring(math.inf)
 
-    def _serve(self, place: Place, now: float) -> None:
+    def _serve(self, place: Waiter, now: float) -> None:
         self._take(now)
         self._line.serve(place)
         if place.turn is not None and not place.turn.done():
             place.turn.set_result(None)
 
     def _ring(self, at: float) -> None:
-        if at == self._rings_at or abs(at - self._rings_at) <= DUST:
+        if at == self._rings_at or abs(at - self._rings_at) <= EPSILON:
             return
         if self._timer is not None:
             self._timer.cancel()

@@ -23,7 +23,7 @@ Priority: TypeAlias = Literal["high", "normal", "low"]
 PRIORITIES: Final[tuple[Priority, ...]] = ("high", "normal", "low")
 """The most urgent first."""
 
-DUST: Final = 1e-6
+EPSILON: Final = 1e-6
 """Seconds that are no wait, but what rounding leaves."""
 
 
@@ -138,7 +138,7 @@ class Bucket:
             most = max(most, self._least)
             if len(self._leaving) >= most:
                 wait = max(wait, self._leaving[-most] + self._burst_window - now)
-        return wait if wait > DUST else 0.0
+        return wait if wait > EPSILON else 0.0
 
     def take(self, now: float) -> None:
         """Count a request that leaves now; callers have waited."""

@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import math
 
-from .limits import DUST
+from .limits import EPSILON
 
 _FEW = 5
 """Accepted requests in a cycle; with fewer, the cycle is measured whatever its length."""
@@ -143,7 +143,7 @@ class Pacing:
                 refused to the end.
         """
         wait = self._sent_at + self.interval * max(1, tries) - now
-        return wait if wait > DUST else 0.0
+        return wait if wait > EPSILON else 0.0
 
     def _factor(self, now: float) -> float:
         if self.interval > self._threshold or self.interval < _BEYOND * self._refused_interval:

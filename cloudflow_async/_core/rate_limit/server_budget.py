@@ -6,7 +6,7 @@ is *remaining less in flight*.  Of two answers whose requests were under way tog
 knows which was counted first, so the smaller figure stands; a request that left after an answer
 had arrived was certainly counted later, so its answer replaces the older one.  As another process
 may use the same key, no more than a quarter of what remains is under way at once, if that is many;
-for a while after a refusal it is an eighth, and of a bucket the last few are left (see `rivals`).
+for a while after a refusal it is an eighth, and of a bucket the last few are left (`contention`).
 
 Nothing is known before the first answer, and after a reset: then only a handful goes out until an
 answer comes.  After a budget that ran out it is one, since a sliding limit may have freed just one.
@@ -42,16 +42,16 @@ import attrs
 from cloudflow_async._core.http.rate_limit_headers import RELATIVE_RESET
 from cloudflow_async._core.messages import RateLimitSeen
 
-from .contention import Rivals
-from .limit_kind import ServerShape
-from .limits import DUST
+from .contention import Contention
+from .limit_kind import LimitKind
+from .limits import EPSILON
 from .pacing import Pacing
 from .server_clock import ServerClock
 
-HANDFUL = 5
+INITIAL_WINDOW = 5
 """Requests that go out before anything is known: a process before us may have spent the minute."""
 
-_MODEST = 20
+_SLOW_START_THRESHOLD = 20
 """Requests under way that are not many where answers tell what remains: should all of them be
 refused together, retries can pay for it."""
 
@@ -68,7 +68,7 @@ _PLENTY = 5
 """Requests that remain; with more, no gap is kept."""
 
 LONGEST_PAUSE = 120.0
-"""Seconds; no header stops the traffic for longer, but for what `rivals` adds by chance."""
+"""Seconds; no header stops the traffic for longer, but for what `contention` adds by chance."""
 
 _ROUNDING = 2.0
 """Seconds by which a reset may lie too early: it has whole seconds, and so has ``Date``."""
@@ -159,11 +159,11 @@ class ServerBudget:
         "_shape",
         "_threshold",
         "_window_ends_at",
+        "contention",
         "in_flight",
         "limit",
         "paused_until",
         "reset",
-        "rivals",
     )
 
     def __init__(
@@ -173,7 +173,7 @@ class ServerBudget:
         self.limit: int | None = None
         self.reset: float | None = None
         self.paused_until = -math.inf
-        self.rivals = Rivals(per, chance)
+        self.contention = Contention(per, chance)
         self._per = per
         self._expected = expected
         self._clock = ServerClock()
@@ -181,9 +181,9 @@ class ServerBudget:
         self._noted_at = -math.inf
         self._reset_at = math.inf
         self._window_ends_at: float | None = None
-        self._shape = ServerShape()
-        self._allowance: float = HANDFUL
-        self._threshold: float = HANDFUL
+        self._shape = LimitKind()
+        self._allowance: float = INITIAL_WINDOW
+        self._threshold: float = INITIAL_WINDOW
         self._answered_at = -math.inf
         self._began_at = -math.inf
         self._refusals = 0
@@ -205,16 +205,16 @@ class ServerBudget:
             tries: How many attempts it had before.
         """
         # A timer may ring a trifle early; a trifle of a wait would let everybody leave.
-        if now < self.paused_until - DUST:
+        if now < self.paused_until - EPSILON:
             return self.paused_until - now
-        if (gap := self.rivals.wait(now)) and (self._remaining or 0) <= _PLENTY:
+        if (gap := self.contention.wait(now)) and (self._remaining or 0) <= _PLENTY:
             return gap
         if self._pacing.interval and (interval := self._pacing.wait(now, tries)):
             return interval
-        if self._remaining is None or now >= self._reset_at - DUST:
+        if self._remaining is None or now >= self._reset_at - EPSILON:
             self._expire(now)
             return 0.0 if self.in_flight < self._most_unknown(reserve) else math.inf
-        if self._shape.refills and self.rivals.suspected(now):
+        if self._shape.refills and self.contention.suspected(now):
             reserve += _LEFT
         lacking = self.in_flight + 1 + reserve - self._remaining
         if lacking <= 0:
@@ -243,12 +243,12 @@ class ServerBudget:
 
     def most_tries(self, now: float) -> float:
         """Return how many attempts a request may have had that goes before fresh ones."""
-        return self.rivals.accepted / _PER_TRY if self.rivals.suspected(now) else math.inf
+        return self.contention.accepted / _PER_TRY if self.contention.suspected(now) else math.inf
 
     def send(self, now: float) -> None:
         """Count a request that leaves now."""
         self.in_flight += 1
-        self.rivals.send(now)
+        self.contention.send(now)
         self._pacing.send(now)
 
     def give_back(self) -> None:
@@ -307,13 +307,13 @@ class ServerBudget:
         is_news = self._remaining != remaining
         self._remaining = remaining
         self._noted_at = now
-        self.rivals.learn()
+        self.contention.learn()
         if reset_at is None:
             reset_at = now + self._per * (1 if remaining else _UNTOLD_RESET)
         if remaining:
             self._reset_at = max(reset_at, 2 * now - sent_at)
         elif is_news:
-            self._reset_at = reset_at + self.rivals.delay(now)
+            self._reset_at = reset_at + self.contention.delay(now)
         else:
             self._reset_at = max(reset_at, self._reset_at)
 
@@ -327,11 +327,11 @@ class ServerBudget:
             self._remaining -= 1
 
     def _begin(self, sent_at: float, now: float) -> None:
-        is_late = sent_at < self.paused_until - DUST
+        is_late = sent_at < self.paused_until - EPSILON
         self._pacing.accept(now, is_late=is_late)
         if is_late:
             return
-        self.rivals.accept()
+        self.contention.accept()
         if self._refusals:
             lasted = min(1.0, (now - self._refused_at) / self._per)
             self._first_probe = _LAST_RECOVERY * lasted
@@ -340,8 +340,8 @@ class ServerBudget:
             self._began_at = now
 
     def _expire(self, now: float) -> None:
-        if self._remaining is not None and now >= self._reset_at - DUST:
-            self._forget(max(1, min(self._remaining, HANDFUL)))
+        if self._remaining is not None and now >= self._reset_at - EPSILON:
+            self._forget(max(1, min(self._remaining, INITIAL_WINDOW)))
 
     def _forget(self, allowance: int) -> None:
         self._remaining = None
@@ -378,9 +378,9 @@ class ServerBudget:
 
     def _most_known(self, now: float) -> float:
         remaining = self._remaining or 0
-        if self.rivals.suspected(now):
+        if self.contention.suspected(now):
             return max(1, remaining / _SHARE)
-        return max(_MODEST, remaining / 4)
+        return max(_SLOW_START_THRESHOLD, remaining / 4)
 
     @property
     def _interval(self) -> float:
@@ -390,7 +390,7 @@ class ServerBudget:
         self, asked: float | None, reset_at: float | None, sent_at: float, now: float, tries: int
     ) -> None:
         # Those that were under way when the pause began are refused as well: that is no news.
-        is_news = sent_at >= self.paused_until - DUST
+        is_news = sent_at >= self.paused_until - EPSILON
         if is_news and not self._refusals:
             self._refused_at = now
         if asked is not None:
@@ -409,21 +409,21 @@ class ServerBudget:
     def _overload(self, sent_at: float, now: float) -> None:
         if self._refusals >= _OUTAGE:
             self._grow()
-        elif sent_at >= self.paused_until - DUST:
+        elif sent_at >= self.paused_until - EPSILON:
             if not self._refusals:
                 self._refused_at = now
             until = min(self._guess(now, 0), now + self._per * _LONGEST_OVERLOAD)
             self._pause_until(self._refuse(until, now, guessed=True))
 
     def _refuse(self, until: float, now: float, *, guessed: bool) -> float:
-        if self.rivals.accepted:
-            self._threshold = max(1, min(self._allowance / 2, self.rivals.accepted / 4))
-        self.rivals.refuse(now, guessed=guessed)
-        later = self.rivals.delay(now, self._refusals)
+        if self.contention.accepted:
+            self._threshold = max(1, min(self._allowance / 2, self.contention.accepted / 4))
+        self.contention.refuse(now, guessed=guessed)
+        later = self.contention.delay(now, self._refusals)
         if guessed:
             share = _LATER_PACED if self._pacing.interval else _LATER
             later = min(later, (until - now) * share)
-        if guessed or not self.rivals.told:
+        if guessed or not self.contention.told:
             self._pacing.refuse(now)
         self._refusals += 1
         return until + later
@@ -442,7 +442,7 @@ class ServerBudget:
 
     def _next_probe(self, now: float, tries: int) -> float:
         least = max(_NEXT_PROBE * (now - self._refused_at) / self._per, self._first_probe)
-        if self.rivals.accepted >= self._expected:
+        if self.contention.accepted >= self._expected:
             least = max(least, _PROBE_OF_WINDOW)
         if tries <= self._refusals:
             least = max(least, _PROBES_BY_TRIES[min(tries, len(_PROBES_BY_TRIES) - 1)])

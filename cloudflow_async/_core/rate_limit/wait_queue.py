@@ -1,13 +1,15 @@
-"""The line of those who wait for their turn, in three lanes.  It knows neither clock nor budget.
+"""The queue of those who wait for their turn, in three priority classes.
 
-Theory.  High passes ahead of normal, and normal ahead of low; within a lane the earlier number is
-first.  So that nobody starves, a lane that was passed over often enough goes next, once: of any
-ten grants that are made while somebody waits in a lane, one at least is that lane's.  A caller
-with k others before it in its own lane therefore leaves with the 10 (k + 1)th grant at the latest.
+It knows neither clock nor budget.
 
-The limits of patience differ by one, so that two lanes that run out of it together both keep the
-promise.  In each lane, those who try again may have to let others pass that had fewer attempts:
-see `Line.first`.
+Theory.  High passes ahead of normal, and normal ahead of low; within a class the earlier number is
+first.  So that nobody starves, a class that was passed over often enough goes next, once: of any
+ten grants that are made while somebody waits in a class, one at least is that class's.  A caller
+with k others before it in its own class therefore leaves with the 10 (k + 1)th grant at the latest.
+
+The limits of `_PATIENCE` differ by one, so that two classes that run out of it together both keep
+the promise.  In each class, those who try again may have to let others pass that had fewer
+attempts: see `WaitQueue.first`.
 
 Those who give up are taken out when they come to the front, or when they are the most.
 """
@@ -29,20 +31,20 @@ if TYPE_CHECKING:
 HIGH: Final = PRIORITIES.index("high")
 
 _PATIENCE: Final = (0, 8, 9)
-"""How many others a lane lets pass while somebody waits in it; the first lane is never asked."""
+"""How many others a class lets pass while somebody waits in it; the first is never asked."""
 
 _FEW: Final = 64
 """Places of those who gave up that are not worth clearing away."""
 
 
 @attrs.define(eq=False)
-class Place:
+class Waiter:
     """One caller in the line."""
 
     number: int
     """Smaller came earlier."""
 
-    lane: int
+    priority_class: int
     """Its priority, by its place in `PRIORITIES`."""
 
     tries: int = 0
@@ -58,19 +60,19 @@ class Place:
     """What the caller waits for, as soon as it does."""
 
 
-_Entry: TypeAlias = tuple[int, int, Place]
+_Entry: TypeAlias = tuple[int, int, Waiter]
 
 _Heap: TypeAlias = list[_Entry]
 """The earliest first; the serial keeps places apart."""
 
-_Lane: TypeAlias = dict[int, _Heap]
-"""A heap for each number of attempts that somebody in the lane had."""
+_PriorityClass: TypeAlias = dict[int, _Heap]
+"""A heap for each number of attempts that somebody in the priority class had."""
 
 
-class Line:
+class WaitQueue:
     """Those who wait: `join`, then `serve` or `leave`."""
 
-    __slots__ = ("_lanes", "_passed", "_serials", "_waiting", "waiting")
+    __slots__ = ("_classes", "_passed", "_serials", "_waiting", "waiting")
 
     def __init__(self) -> None:
         self._serials = itertools.count()
@@ -79,25 +81,25 @@ class Line:
     def clear(self) -> None:
         """Forget everybody."""
         self.waiting = 0
-        self._lanes: tuple[_Lane, ...] = tuple({0: []} for _ in PRIORITIES)
+        self._classes: tuple[_PriorityClass, ...] = tuple({0: []} for _ in PRIORITIES)
         self._waiting = [0 for _ in PRIORITIES]
         self._passed = [0 for _ in PRIORITIES]
 
     def __len__(self) -> int:
         """Return the places that are kept, of those who gave up too."""
-        return sum(len(heap) for lane in self._lanes for heap in lane.values())
+        return sum(len(heap) for by_tries in self._classes for heap in by_tries.values())
 
-    def join(self, number: int, lane: int, tries: int = 0) -> Place:
-        """Take a place behind all earlier numbers of a lane."""
-        place = Place(number, lane, tries)
-        if not self._waiting[lane]:
-            self._passed[lane] = 0
+    def join(self, number: int, priority_class: int, tries: int = 0) -> Waiter:
+        """Take a place behind all earlier numbers of a priority class."""
+        place = Waiter(number, priority_class, tries)
+        if not self._waiting[priority_class]:
+            self._passed[priority_class] = 0
         heapq.heappush(self._heap(place), (number, next(self._serials), place))
-        self._waiting[lane] += 1
+        self._waiting[priority_class] += 1
         self.waiting += 1
         return place
 
-    def first(self, most_tries: float = math.inf) -> Place | None:
+    def first(self, most_tries: float = math.inf) -> Waiter | None:
         """Return who is next; None when nobody waits.
 
         Args:
@@ -107,62 +109,65 @@ class Line:
         """
         if not self.waiting:
             return None
-        return self._front(self._next_lane(), most_tries)
+        return self._front(self._next_class(), most_tries)
 
-    def first_high(self) -> Place | None:
-        """Return who is next in the lane of the highest priority."""
+    def first_high(self) -> Waiter | None:
+        """Return who is next in the priority class of the highest priority."""
         return self._front(HIGH) if self._waiting[HIGH] else None
 
-    def serve(self, place: Place) -> None:
+    def serve(self, place: Waiter) -> None:
         """Let one leave that `first` or `first_high` returned."""
         heapq.heappop(self._heap(place))
         place.served = True
-        self._take_off(place.lane)
-        if self._waiting[place.lane] < self.waiting:
+        self._take_off(place.priority_class)
+        if self._waiting[place.priority_class] < self.waiting:
             self._passed = [count + 1 for count in self._passed]
-        self._passed[place.lane] = 0
+        self._passed[place.priority_class] = 0
 
-    def leave(self, place: Place) -> None:
+    def leave(self, place: Waiter) -> None:
         """Give up a place that was not served."""
         place.gone = True
-        self._take_off(place.lane)
+        self._take_off(place.priority_class)
         heap = self._heap(place)
-        if len(heap) > 2 * self._waiting[place.lane] + _FEW:
+        if len(heap) > 2 * self._waiting[place.priority_class] + _FEW:
             heap[:] = [entry for entry in heap if not entry[2].gone]
             heapq.heapify(heap)
 
-    def ahead(self, lane: int, *, again: bool = False) -> int:
-        """Return how many leave before one that joins a lane now, if nobody else joins.
+    def ahead(self, priority_class: int, *, again: bool = False) -> int:
+        """Return how many leave before one that joins a priority class now, if nobody else joins.
 
         Args:
-            lane: Its lane.
-            again: Whether it had its turn before, and so is ahead of its own lane.
+            priority_class: Its priority class.
+            again: Whether it had its turn before, and so is ahead of its own priority class.
         """
-        before = 0 if again else self._waiting[lane]
-        higher = sum(self._waiting[:lane])
-        passing = _PATIENCE[lane] * (before + 1) - self._passed_over(lane)
+        before = 0 if again else self._waiting[priority_class]
+        higher = sum(self._waiting[:priority_class])
+        passing = _PATIENCE[priority_class] * (before + 1) - self._passed_over(priority_class)
         return before + min(higher, max(0, passing))
 
-    def _passed_over(self, lane: int) -> int:
-        return self._passed[lane] if self._waiting[lane] else 0
+    def _passed_over(self, priority_class: int) -> int:
+        return self._passed[priority_class] if self._waiting[priority_class] else 0
 
-    def _next_lane(self) -> int:
+    def _next_class(self) -> int:
         highest = HIGH
         while not self._waiting[highest]:
             highest += 1
         if self._waiting[highest] < self.waiting:
-            for lane in range(len(PRIORITIES) - 1, highest, -1):
-                if self._waiting[lane] and self._passed[lane] >= _PATIENCE[lane]:
-                    return lane
+            for priority_class in range(len(PRIORITIES) - 1, highest, -1):
+                if (
+                    self._waiting[priority_class]
+                    and self._passed[priority_class] >= _PATIENCE[priority_class]
+                ):
+                    return priority_class
         return highest
 
-    def _heap(self, place: Place) -> _Heap:
-        return self._lanes[place.lane].setdefault(place.tries, [])
+    def _heap(self, place: Waiter) -> _Heap:
+        return self._classes[place.priority_class].setdefault(place.tries, [])
 
-    def _front(self, lane: int, most_tries: float = math.inf) -> Place:
-        heaps = self._lanes[lane]
+    def _front(self, priority_class: int, most_tries: float = math.inf) -> Waiter:
+        heaps = self._classes[priority_class]
         if len(heaps) == 1:
-            return cast("Place", _front_of(heaps[0]))
+            return cast("Waiter", _front_of(heaps[0]))
         fronts = {}
         for tries, heap in heaps.items():
             if (front := _front_of(heap)) is not None:
@@ -176,12 +181,12 @@ class Line:
         tried = [tries for tries in fronts if 0 < tries <= most_tries]
         return fronts[max(tried) if tried else min(fronts)]
 
-    def _take_off(self, lane: int) -> None:
-        self._waiting[lane] -= 1
+    def _take_off(self, priority_class: int) -> None:
+        self._waiting[priority_class] -= 1
         self.waiting -= 1
 
 
-def _front_of(heap: _Heap) -> Place | None:
+def _front_of(heap: _Heap) -> Waiter | None:
     while heap and heap[0][2].gone:
         heapq.heappop(heap)
     return heap[0][2] if heap else None

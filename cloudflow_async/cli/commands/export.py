@@ -51,7 +51,7 @@ def export(  # noqa: PLR0913 - each is an option of its own
     since: _Span = None,
     start_date: _Instant = None,
     end_date: _Instant = None,
-    settle_running: Flag = False,
+    reread_running: Flag = False,
     concurrency: _Count = None,
     chart: Flag = False,
     plot: File = None,
@@ -93,7 +93,7 @@ def export(  # noqa: PLR0913 - each is an option of its own
             2026-01-20T09:30:00Z; without a zone, UTC is meant.
         end_date: Only executions that started then or earlier; a date alone is the midnight in
             UTC at which that day begins. Without it, the beginning of the export.
-        settle_running: Read executions that still run once more at the end, when more of them
+        reread_running: Read executions that still run once more at the end, when more of them
             have a result.
         concurrency: Requests under way at the same time; 16 without it.
         chart: Show durations and failures over time below the summary, as on a terminal, also
@@ -113,7 +113,7 @@ def export(  # noqa: PLR0913 - each is an option of its own
                 "--since": since,
                 "--start-date": start_date,
                 "--end-date": end_date,
-                "--settle-running": settle_running,
+                "--reread-running": reread_running,
                 "--concurrency": concurrency,
                 "--chart": chart,
                 "--plot": plot,
@@ -124,8 +124,8 @@ def export(  # noqa: PLR0913 - each is an option of its own
         _refuse_beside_emulator(resume=resume, elsewhere=(profile, base_url))
     elif seed is not None:
         raise CommandError("--seed belongs to --emulator.")
-    if settle_running and status == "running":
-        raise CommandError("--settle-running waits for other results than --status running.")
+    if reread_running and status == "running":
+        raise CommandError("--reread-running waits for other results than --status running.")
     start_date = _earliest(since, start_date, end_date)
     ids = [*pipeline_ids, *(read_ids(ids_from) if ids_from is not None else ())]
     if not (ids or emulator or techflow):
@@ -139,7 +139,7 @@ def export(  # noqa: PLR0913 - each is an option of its own
         start_date=start_date,
         since=since,
         end_date=end_date,
-        settle_running=settle_running,
+        reread_running=reread_running,
         format=choose_format(format, out),
         overwrite=overwrite,
         resume=resume,

@@ -14,7 +14,7 @@ from cloudflow_async.cli.shared.console import FAILED, CommandError
 from cloudflow_async.cli.shared.signals import run
 from cloudflow_async.emulator import Emulator
 from cloudflow_async.emulator.base.rate_limiter import EmulatorLimits, Limits, LimitsMode
-from cloudflow_async.emulator.techflow.seeding import TechFlowStage
+from cloudflow_async.emulator.techflow.seeding import TechFlowSeeding
 
 from .techflow_sample import make_up
 
@@ -153,7 +153,7 @@ Or log in instead, as a person:
 """
 
 
-def _techflow_invitation(techflow: TechFlowStage, ids: list[str]) -> str:
+def _techflow_invitation(techflow: TechFlowSeeding, ids: list[str]) -> str:
     return f"""
 TechFlow, the older API, on the same port
   base URL   {techflow.base_url}

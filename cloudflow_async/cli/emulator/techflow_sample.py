@@ -6,7 +6,7 @@ import random
 import time
 from typing import Final
 
-from cloudflow_async.emulator.techflow.seeding import TechFlowStage
+from cloudflow_async.emulator.techflow.seeding import TechFlowSeeding
 
 _WORKFLOWS: Final = (
     ("Nightly report", ("schedule",), 86_400, 60),
@@ -18,7 +18,7 @@ _WORKFLOWS: Final = (
 _FAILED_SHARE: Final = 0.08
 
 
-def make_up(stage: TechFlowStage, *, seed: int) -> list[str]:
+def make_up(stage: TechFlowSeeding, *, seed: int) -> list[str]:
     """Add workflows and their executions behind the API's back, and return the workflows' ids.
 
     Args:

@@ -49,7 +49,7 @@ class ExportOptions:
     end_date: datetime | None = None
     """Only executions that started then or earlier; None: than the beginning of the export."""
 
-    settle_running: bool = False
+    reread_running: bool = False
     """Whether those that still run are read again at the end."""
 
     format: Format = "jsonl"

@@ -209,7 +209,7 @@ def _asked(options: ExportOptions, ids: Sequence[str], base_url: str) -> dict[st
         "--since": options.since,
         "--start-date": None if start is None else format_instant(start),
         "--end-date": None if options.end_date is None else format_instant(options.end_date),
-        "--settle-running": options.settle_running,
+        "--reread-running": options.reread_running,
         "--base-url": base_url,
     }
 

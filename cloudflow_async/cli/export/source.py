@@ -14,7 +14,7 @@ from cloudflow_async import techflow
 from cloudflow_async._core.client import Client
 from cloudflow_async._core.fan_out.fan_out import FanOut
 from cloudflow_async._core.fan_out.report import Progress
-from cloudflow_async._core.fan_out.segments import Source
+from cloudflow_async._core.fan_out.segments import SegmentSource
 from cloudflow_async._core.messages import UNSET
 from cloudflow_async.cli.emulator.techflow_sample import make_up
 from cloudflow_async.cli.shared.console import plural
@@ -89,7 +89,7 @@ async def open_pipelines(options: ExportOptions) -> AsyncIterator[Opened[Executi
                 concurrency=options.concurrency,
                 on_error="collect",
                 on_progress=on_progress,
-                settle_running=options.settle_running,
+                reread_running=options.reread_running,
                 checkpoint=resuming.checkpoint,
             )
 
@@ -113,7 +113,7 @@ async def open_techflow(options: ExportOptions) -> AsyncIterator[Opened[techflow
     async with _techflow(options) as client:
 
         def read(_: Resuming, on_progress: Progress) -> FanOut[techflow.Execution]:
-            source = Source(lambda _id, _start: client.executions.list())
+            source = SegmentSource(lambda _id, _start: client.executions.list())
             return FanOut(source, [_ALL], on_progress=on_progress)
 
         yield Opened(

@@ -19,7 +19,7 @@ class _Kept(Generic[_T]):
     until: float
 
 
-class Shelf(Generic[_T]):
+class ExpiringDict(Generic[_T]):
     """Things by their secrets.
 
     They are found by a digest: how long a search takes tells nothing about the secrets, and the

@@ -60,7 +60,7 @@ class RecordedRequest:
     was refused before counting, or is not counted."""
 
 
-class Ledger:
+class RequestLog:
     """The list of recorded requests; an entry is replaced as more becomes known about it.
 
     Args:

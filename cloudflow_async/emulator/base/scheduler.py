@@ -33,7 +33,7 @@ class Entry:
     cancelled: bool = False
 
 
-class Agenda:
+class Scheduler:
     """Entries in the order of their instants; they may be added from any thread.
 
     Args:

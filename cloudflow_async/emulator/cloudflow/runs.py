@@ -9,7 +9,7 @@ from functools import partial
 
 import attrs
 
-from cloudflow_async.emulator.base.scheduler import Agenda, Entry
+from cloudflow_async.emulator.base.scheduler import Entry, Scheduler
 
 from .serializers import pipeline_event, workflow_event
 from .state import JsonObject, Pipeline, Run, State, Workflow
@@ -41,13 +41,13 @@ class Runs:
 
     Args:
         clock: Returns Unix seconds.
-        agenda: Tells when a run ends.
+        scheduler: Tells when a run ends.
         publish: Delivers an event.
     """
 
-    def __init__(self, clock: Callable[[], float], agenda: Agenda, publish: Publish) -> None:
+    def __init__(self, clock: Callable[[], float], scheduler: Scheduler, publish: Publish) -> None:
         self._clock = clock
-        self._agenda = agenda
+        self._scheduler = scheduler
         self._publish = publish
         self._under_way: dict[tuple[str, str], _UnderWay] = {}
 
@@ -88,7 +88,7 @@ class Runs:
         if math.isinf(seconds):
             return None
         end = partial(self._end_unless_ended, state, run.id, workflow.run_status)
-        return self._agenda.at(self._clock() + seconds, end)
+        return self._scheduler.at(self._clock() + seconds, end)
 
     def _end_unless_ended(self, state: State, execution_id: str, status: str) -> None:
         one = self._under_way.pop((state.account, execution_id), None)
@@ -96,7 +96,7 @@ class Runs:
             self._finish(state, one, status)
 
     def _finish(self, state: State, one: _UnderWay, status: str) -> None:
-        self._agenda.cancel(one.end)
+        self._scheduler.cancel(one.end)
         duration_ms = round((self._clock() - one.began_at) * 1000)
         state.end_run(one.run, status=status, duration_ms=duration_ms)
         execution = state.end_execution(one.pipeline, one.run)

@@ -28,7 +28,7 @@ Publish: TypeAlias = Callable[[State, str, dict[str, Any]], list[str]]
 """Takes account, event and data, and returns the ids of the deliveries."""
 
 
-class Staging:
+class Seeding:
     """What tests arrange before, and while, a client looks."""
 
     def __init__(self, state: State, runs: Runs, publish: Publish) -> None:

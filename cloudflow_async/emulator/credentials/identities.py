@@ -25,7 +25,7 @@ class Identity:
     """A caller whose credential was accepted, and what it may do."""
 
     name: str
-    """For people who read the ledger; tells nothing secret."""
+    """For people who read the request log; tells nothing secret."""
 
     scopes: frozenset[str]
 

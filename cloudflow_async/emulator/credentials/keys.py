@@ -29,7 +29,7 @@ class KeyRing:
     Args:
         seed: The keys follow from it.
         prefix: What they begin with.
-        owner: How the ledger calls who has one, before its number.
+        owner: How the request log calls who has one, before its number.
     """
 
     def __init__(self, seed: int, *, prefix: str = "cf_test_", owner: str = "key") -> None:

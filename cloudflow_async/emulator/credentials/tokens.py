@@ -14,7 +14,7 @@ from collections.abc import Iterable
 
 import attrs
 
-from cloudflow_async.emulator.base.expiring_dict import Shelf
+from cloudflow_async.emulator.base.expiring_dict import ExpiringDict
 from cloudflow_async.emulator.base.oauth_errors import TokenError
 from cloudflow_async.emulator.base.seeded_random import letters, seeded
 
@@ -100,9 +100,9 @@ class TokenBook:
 
     def __init__(self, seed: int) -> None:
         self._random = seeded(seed, "tokens")
-        self._codes: Shelf[_Code] = Shelf()
-        self._access_tokens: Shelf[_AccessToken] = Shelf()
-        self._refresh_tokens: Shelf[_RefreshToken] = Shelf()
+        self._codes: ExpiringDict[_Code] = ExpiringDict()
+        self._access_tokens: ExpiringDict[_AccessToken] = ExpiringDict()
+        self._refresh_tokens: ExpiringDict[_RefreshToken] = ExpiringDict()
 
     def add(
         self,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Container
 from functools import partial
 from typing import Protocol
 
-from cloudflow_async.emulator.base.scheduler import Agenda
+from cloudflow_async.emulator.base.scheduler import Scheduler
 from cloudflow_async.emulator.base.seeded_random import letters, seeded
 from cloudflow_async.emulator.cloudflow.bodies import WEBHOOK_EVENTS
 from cloudflow_async.emulator.cloudflow.serializers import event_body
@@ -46,7 +46,7 @@ class Dispatcher:
     Args:
         clock: Returns Unix seconds.
         seed: The ids of deliveries follow from it.
-        agenda: Tells when an attempt is due.
+        scheduler: Tells when an attempt is due.
         targets: Where deliveries may go.
     """
 
@@ -54,7 +54,7 @@ class Dispatcher:
         self,
         clock: Callable[[], float],
         seed: int,
-        agenda: Agenda,
+        scheduler: Scheduler,
         targets: Targets,
         *,
         size: int,
@@ -62,7 +62,7 @@ class Dispatcher:
         self.faults: DeliveryFaultPlan = DeliveryFaultPlan()
         self._clock = clock
         self._seed = seed
-        self._agenda = agenda
+        self._scheduler = scheduler
         self._targets = targets
         self._size = size
         self._queue: deque[Delivery] = deque()
@@ -75,7 +75,7 @@ class Dispatcher:
         self._fill()
 
     async def stop(self, patience: float) -> None:
-        """End attempts that are on their way; the agenda is stopped already.
+        """End attempts that are on their way; the scheduler is stopped already.
 
         Args:
             patience: Seconds to wait for their end.
@@ -131,7 +131,7 @@ class Dispatcher:
             KeyError: No such delivery.
         """
         delivery = self._deliveries[delivery_id]
-        self._agenda.at(self._clock(), partial(self._begin_anew, delivery))
+        self._scheduler.at(self._clock(), partial(self._begin_anew, delivery))
 
     async def settle(self, *, retries: bool, timeout: float) -> None:
         """Wait until nothing is left to do; it may be called on any loop.
@@ -144,7 +144,7 @@ class Dispatcher:
             TimeoutError: It took longer.
             RuntimeError: The emulator is not running.
         """
-        loop = self._agenda.loop
+        loop = self._scheduler.loop
         settling = self._settle(retries=retries, timeout=timeout)
         if loop is None or loop is asyncio.get_running_loop():
             await settling
@@ -152,18 +152,18 @@ class Dispatcher:
             await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(settling, loop))
 
     async def _settle(self, *, retries: bool, timeout: float) -> None:
-        self._agenda.catch_up()
+        self._scheduler.catch_up()
         try:
             async with asyncio.timeout(timeout):
                 while self._is_busy(retries=retries):
-                    await self._agenda.change()
+                    await self._scheduler.change()
         except TimeoutError:
             raise TimeoutError(f"after {timeout} s {self._left()}") from None
 
     def _is_busy(self, *, retries: bool) -> bool:
-        if self._agenda.loop is None:
+        if self._scheduler.loop is None:
             raise RuntimeError("the emulator is not running")
-        return bool(self._tasks or self._queue) or self._agenda.is_busy(patient=retries)
+        return bool(self._tasks or self._queue) or self._scheduler.is_busy(patient=retries)
 
     def _left(self) -> str:
         """Say what there is to wait for."""
@@ -200,7 +200,7 @@ class Dispatcher:
 
     def _plan(self, delivery: Delivery, *, can_wait: bool) -> None:
         at = self._clock() + SCHEDULE[delivery.rounds]
-        delivery.planned = self._agenda.at(at, partial(self._begin, delivery), can_wait=can_wait)
+        delivery.planned = self._scheduler.at(at, partial(self._begin, delivery), can_wait=can_wait)
 
     def _begin(self, delivery: Delivery) -> None:
         copies = delivery.copies if not delivery.attempts else 1
@@ -211,14 +211,14 @@ class Dispatcher:
         self._fill()
 
     def _begin_anew(self, delivery: Delivery) -> None:
-        self._agenda.cancel(delivery.planned)
+        self._scheduler.cancel(delivery.planned)
         delivery.state = "pending"
         delivery.rounds = 0
         self._begin(delivery)
 
     def _fill(self) -> None:
         """Begin as many attempts as there are places for; none while it is stopped."""
-        while self._agenda.loop is not None and self._queue and len(self._tasks) < _MOST_AT_ONCE:
+        while self._scheduler.loop is not None and self._queue and len(self._tasks) < _MOST_AT_ONCE:
             self._attempt(self._queue.popleft())
 
     def _attempt(self, delivery: Delivery) -> None:
@@ -245,7 +245,7 @@ class Dispatcher:
         if self._deliveries.get(delivery.id) is delivery:
             self._conclude(delivery, outcome)
         self._fill()
-        self._agenda.announce()
+        self._scheduler.announce()
 
     def _conclude(self, delivery: Delivery, outcome: Outcome) -> None:
         if outcome.status is not None and 200 <= outcome.status <= 299:
@@ -271,7 +271,7 @@ class Dispatcher:
                 delivery.state = "disabled"
 
     def _end(self, delivery: Delivery) -> None:
-        self._agenda.cancel(delivery.planned)
+        self._scheduler.cancel(delivery.planned)
         delivery.planned = None
 
     def _cancel_tasks(self) -> None:

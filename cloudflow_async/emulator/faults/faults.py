@@ -11,7 +11,7 @@ from typing import Final, Literal
 import attrs
 
 from cloudflow_async.emulator.base.problems import Reply, envelope
-from cloudflow_async.emulator.cloudflow.seeding import Staging
+from cloudflow_async.emulator.cloudflow.seeding import Seeding
 
 from .kinds import Kinds, Mistakes, misfits
 
@@ -151,7 +151,7 @@ class Fault:
     """Send the answer, its head included, at so many bytes a second of the running loop; without a
     `piece_size` in 20 pieces a second.  None: as fast as it goes."""
 
-    before: Callable[[Staging], object] | None = attrs.field(default=None, repr=_shown)
+    before: Callable[[Seeding], object] | None = attrs.field(default=None, repr=_shown)
     """Called just before the request is processed, for instance to insert or delete rows."""
 
     def __attrs_post_init__(self) -> None:

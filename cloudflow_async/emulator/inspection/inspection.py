@@ -12,7 +12,7 @@ from aiohttp import web
 
 from cloudflow_async.emulator.base.paths import INSPECTION_PATH, REDELIVERY_PATH
 from cloudflow_async.emulator.base.problems import Problem, Reply
-from cloudflow_async.emulator.base.request_log import Ledger
+from cloudflow_async.emulator.base.request_log import RequestLog
 from cloudflow_async.emulator.deliveries.dispatcher import Dispatcher
 from cloudflow_async.emulator.http.origin_check import is_loopback_peer
 from cloudflow_async.emulator.oauth.parameters import read_form
@@ -27,12 +27,12 @@ class Inspection:
     """Answers what goes to `/_emulator`.
 
     Args:
-        ledger: The requests.
+        request log: The requests.
         dispatcher: The deliveries.
     """
 
-    def __init__(self, ledger: Ledger, dispatcher: Dispatcher) -> None:
-        self._ledger = ledger
+    def __init__(self, request_log: RequestLog, dispatcher: Dispatcher) -> None:
+        self._request_log = request_log
         self._dispatcher = dispatcher
         # Not from the seed: it is what other web pages cannot know.
         self._token = secrets.token_urlsafe(_TOKEN_BYTES)
@@ -57,7 +57,7 @@ class Inspection:
 
     def _show(self, request: web.BaseRequest) -> Reply:
         return page.inspection(
-            self._ledger.entries(),
+            self._request_log.entries(),
             self._dispatcher.recorded(),
             token=self._token,
             base=f"http://{request.host}",

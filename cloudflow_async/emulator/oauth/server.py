@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 import attrs
 from multidict import CIMultiDictProxy, MultiMapping
 
-from cloudflow_async.emulator.base.expiring_dict import Shelf
+from cloudflow_async.emulator.base.expiring_dict import ExpiringDict
 from cloudflow_async.emulator.base.oauth_errors import (
     NO_STORE,
     AuthorizationError,
@@ -81,7 +81,7 @@ class AuthorizationServer:
         self._tokens = tokens
         self._clients = clients
         self._require_pkce = require_pkce
-        self._transactions: Shelf[_Transaction] = Shelf()
+        self._transactions: ExpiringDict[_Transaction] = ExpiringDict()
         self._endpoints: dict[str, dict[str, Callable[[OAuthCall], Reply]]] = {
             AUTHORIZE_PATH: {"GET": self._ask, "POST": self._decide},
             TOKEN_PATH: {"POST": self._give_tokens},

@@ -11,20 +11,20 @@ from multidict import CIMultiDictProxy
 from cloudflow_async.emulator.base.paths import TECHFLOW_PREFIX, Match, fit, pick
 from cloudflow_async.emulator.base.problems import Problem, Reply
 from cloudflow_async.emulator.base.rate_limiter import Budget, RateLimiter
-from cloudflow_async.emulator.base.scheduler import Agenda
+from cloudflow_async.emulator.base.scheduler import Scheduler
 from cloudflow_async.emulator.credentials.authentication import bearer_token
 from cloudflow_async.emulator.credentials.identities import Identity
 from cloudflow_async.emulator.credentials.keys import KeyRing
 from cloudflow_async.emulator.deliveries.dispatcher import Dispatcher
 from cloudflow_async.emulator.faults.faults import Fault
-from cloudflow_async.emulator.request_context import Api, Visit
+from cloudflow_async.emulator.request_context import Api, RequestContext
 
 from .endpoints import ENDPOINTS, Call
 from .executions import Executions, Publish
 from .state import EVENTS, State
 
 TEMPLATES = tuple(TECHFLOW_PREFIX + template for template in ENDPOINTS)
-"""How faults and the ledger call them: with the prefix, to tell them from those of CloudFlow."""
+"""How faults and the request log call them: with the prefix that CloudFlow's have not."""
 
 _CHALLENGE = 'Bearer realm="techflow"'
 
@@ -39,7 +39,7 @@ class TechFlowApi(Api):
         clock: Returns Unix seconds.
         seed: Its keys and the length of executions follow from it.
         limiter: The budgets of its keys; whoever has none is refused, but not counted.
-        agenda: Tells when an execution ends.
+        scheduler: Tells when an execution ends.
         dispatcher: Delivers events.
     """
 
@@ -50,13 +50,13 @@ class TechFlowApi(Api):
         clock: Callable[[], float],
         seed: int,
         limiter: RateLimiter,
-        agenda: Agenda,
+        scheduler: Scheduler,
         dispatcher: Dispatcher,
     ) -> None:
         self.keys: KeyRing = KeyRing(seed, prefix="tf_test_", owner="TechFlow key")
         self.state: State = State(clock)
         self.publish: Publish = partial(dispatcher.publish, self.state, known=EVENTS)
-        self.executions: Executions = Executions(clock, seed, agenda, self.state, self.publish)
+        self.executions: Executions = Executions(clock, seed, scheduler, self.state, self.publish)
         self._limiter = limiter
 
     def clear(self) -> None:
@@ -93,20 +93,20 @@ class TechFlowApi(Api):
         """Return the budget of a key: "100 requests per minute per API key"."""
         return None if user is None else self._limiter.budget(user=user, peer=peer)
 
-    def answer(self, visit: Visit) -> Reply:
+    def answer(self, context: RequestContext) -> Reply:
         """Let the endpoint answer."""
-        visit.identified()
-        if visit.match is None:
+        context.identified()
+        if context.match is None:
             raise Problem(404)
-        template = visit.match.template.removeprefix(TECHFLOW_PREFIX)
-        endpoint = pick(visit.request.method, ENDPOINTS[template])
+        template = context.match.template.removeprefix(TECHFLOW_PREFIX)
+        endpoint = pick(context.request.method, ENDPOINTS[template])
         return endpoint(
             Call(
                 state=self.state,
                 executions=self.executions,
                 publish=self.publish,
-                path=visit.match.parameters,
-                body=visit.readable_body(),
+                path=context.match.parameters,
+                body=context.readable_body(),
             )
         )
 

@@ -8,7 +8,7 @@ from functools import partial
 
 import attrs
 
-from cloudflow_async.emulator.base.scheduler import Agenda, Entry
+from cloudflow_async.emulator.base.scheduler import Entry, Scheduler
 from cloudflow_async.emulator.base.seeded_random import seeded
 from cloudflow_async.emulator.cloudflow.runs import a_moment
 from cloudflow_async.emulator.cloudflow.state import JsonObject
@@ -36,7 +36,7 @@ class Executions:
     Args:
         clock: Returns Unix seconds.
         seed: How long they take follows from it, where nothing is said.
-        agenda: Tells when one ends.
+        scheduler: Tells when one ends.
         state: Where they are recorded.
         publish: Delivers an event.
     """
@@ -45,13 +45,13 @@ class Executions:
         self,
         clock: Callable[[], float],
         seed: int,
-        agenda: Agenda,
+        scheduler: Scheduler,
         state: State,
         publish: Publish,
     ) -> None:
         self._clock = clock
         self._seed = seed
-        self._agenda = agenda
+        self._scheduler = scheduler
         self._state = state
         self._publish = publish
         self.clear()
@@ -85,7 +85,7 @@ class Executions:
         if math.isinf(seconds):
             return None
         end = partial(self._end_unless_ended, execution.id, workflow.execution_status)
-        return self._agenda.at(self._clock() + seconds, end)
+        return self._scheduler.at(self._clock() + seconds, end)
 
     def _end_unless_ended(self, execution_id: str, status: str) -> None:
         one = self._under_way.pop(execution_id, None)
@@ -93,7 +93,7 @@ class Executions:
             self._finish(one, status)
 
     def _finish(self, one: _UnderWay, status: str) -> None:
-        self._agenda.cancel(one.end)
+        self._scheduler.cancel(one.end)
         now = self._clock()
         execution = one.execution
         execution.status = status

@@ -20,11 +20,11 @@ _EXECUTION_MS = 1500
 _ENDS = EXECUTION_STATUSES[1:]
 
 
-class TechFlowStage:
+class TechFlowSeeding:
     """The TechFlow API of an emulator, seen from behind.
 
-    Faults, ledger, deliveries and clock are the emulator's, and its `reset()` empties this too.
-    Routes of faults and in the ledger have the prefix of the base URL here, such as
+    Faults, request log, deliveries and clock are the emulator's; its `reset()` empties this too.
+    Routes of faults and in the request log have the prefix of the base URL here, such as
     `/techflow/v2/workflows/{workflow_id}/execute`; a fault without a route hits both APIs.
     """
 

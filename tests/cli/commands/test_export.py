@@ -118,7 +118,7 @@ def test_executions_that_run_are_read_again(emulator: Emulator, tmp_path: Path) 
     pipeline = emulator.add_pipeline()
     emulator.add_executions(pipeline, 3, status="running")
     emulator.add_executions(pipeline, 3)
-    assert 0 == main(["export", pipeline, "--settle-running"])
+    assert 0 == main(["export", pipeline, "--reread-running"])
     rows = list(_rows(tmp_path / "executions.jsonl"))
 
     assert len(emulator.requests) > 1
@@ -284,7 +284,7 @@ def test_a_server_that_cannot_be_reached_is_one_line(
             "--techflow excludes --status, --since, --end-date: TechFlow's API has one list of ",
         ),
         (["--techflow", "--start-date", "2026-01-01"], "--techflow excludes --start-date: TechFlo"),
-        (["--techflow", "--settle-running"], "--techflow excludes --settle-running: TechFlow's A"),
+        (["--techflow", "--reread-running"], "--techflow excludes --reread-running: TechFlow's A"),
         (["--techflow", "--concurrency", "16"], "--techflow excludes --concurrency: TechFlow's A"),
         (["--techflow", "--resume"], "--techflow excludes --resume: TechFlow's API has one list "),
         (["--techflow", "--profile", "work"], "--techflow excludes --profile: TechFlow's API has"),
@@ -293,7 +293,7 @@ def test_a_server_that_cannot_be_reached_is_one_line(
         (["--techflow", "--seed", "1"], "--seed belongs to --emulator."),
         (["--techflow", "--emulator", "--base-url", "https://a/v2"], "--emulator excludes --bas"),
         (["--techflow", "--out", "all/"], "all is a folder, but TechFlow's history is one list: "),
-        (["pipe_1", "--settle-running", "--status", "running"], "--settle-running waits for oth"),
+        (["pipe_1", "--reread-running", "--status", "running"], "--reread-running waits for oth"),
         (["pipe_1", "--plot", "out.gif"], "--plot out.gif: its name has to end in .png, .svg, .p"),
         (
             ["--emulator", "--start-date", "2026-01-02", "--end-date", "2026-01-01"],

@@ -191,7 +191,7 @@ def test_a_complete_export_of_something_else_is_refused(
     ("before", "after", "told"),
     [
         (["--status", "completed"], [], "--status was completed, now it is not given"),
-        ([], ["--settle-running"], "--settle-running was not given, now it is given"),
+        ([], ["--reread-running"], "--reread-running was not given, now it is given"),
         (["--since", "7d"], ["--since", "2w"], "--since was 7d, now it is 2w"),
         (
             ["--start-date", "2020-01-01"],

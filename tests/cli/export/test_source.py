@@ -15,14 +15,14 @@ from cloudflow_async._core.http.transport import LARGEST_BODY
 from cloudflow_async.cli import main
 from cloudflow_async.cli.export import source as opening
 from cloudflow_async.emulator import Emulator, Fault
-from cloudflow_async.emulator.techflow.seeding import TechFlowStage
+from cloudflow_async.emulator.techflow.seeding import TechFlowSeeding
 from tests.cli.conftest import EXECUTIONS, Start, eventually
 
 _EXECUTIONS = "/techflow/v2/executions"
 
 
 @pytest.fixture
-def techflow(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> TechFlowStage:
+def techflow(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> TechFlowSeeding:
     """Return the TechFlow half of an emulator, to which the environment points."""
     monkeypatch.setenv("TECHFLOW_API_KEY", emulator.techflow.api_key)
     monkeypatch.setenv("TECHFLOW_BASE_URL", emulator.techflow.base_url)
@@ -30,7 +30,7 @@ def techflow(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> TechFlowSta
 
 
 @pytest.fixture
-def history(techflow: TechFlowStage) -> list[dict[str, Any]]:
+def history(techflow: TechFlowSeeding) -> list[dict[str, Any]]:
     """Return the executions of two workflows; CloudFlow's pages would hold fewer."""
     ids = [techflow.add_workflow(name="Report"), techflow.add_workflow(name="Clean up")]
     for number in range(250):
@@ -46,7 +46,7 @@ def _rows(path: str) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("bare", [False, True], ids=["in an envelope", "bare"])
 def test_all_executions_come_in_one_request(
     emulator: Emulator,
-    techflow: TechFlowStage,
+    techflow: TechFlowSeeding,
     history: list[dict[str, Any]],
     capsys: pytest.CaptureFixture[str],
     *,
@@ -114,7 +114,7 @@ def test_rows_on_standard_output_are_alone_there(
 
 
 def test_no_rows_are_no_failure(
-    techflow: TechFlowStage, capsys: pytest.CaptureFixture[str]
+    techflow: TechFlowSeeding, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """An account in which nothing ever ran gives an empty file."""
     assert 0 == main(["export", "--techflow"])
@@ -123,7 +123,7 @@ def test_no_rows_are_no_failure(
 
 
 def test_rows_need_no_id_and_no_status(
-    emulator: Emulator, techflow: TechFlowStage, capsys: pytest.CaptureFixture[str]
+    emulator: Emulator, techflow: TechFlowSeeding, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The document shows no row, so each is taken as it comes."""
     rows: list[dict[str, Any]] = [{"run": 1}, {"run": 1}, {"status": "done"}]
@@ -162,7 +162,7 @@ def test_an_answer_that_fails_once_is_asked_for_again(
 )
 def test_a_list_that_does_not_come_is_one_line(
     emulator: Emulator,
-    techflow: TechFlowStage,
+    techflow: TechFlowSeeding,
     capsys: pytest.CaptureFixture[str],
     fault: Fault,
     told: str,
@@ -177,7 +177,7 @@ def test_a_list_that_does_not_come_is_one_line(
 
 
 def test_a_server_that_cannot_be_reached_is_one_line(
-    techflow: TechFlowStage, capsys: pytest.CaptureFixture[str]
+    techflow: TechFlowSeeding, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The option for its address wins over the environment."""
     assert 1 == main(["export", "--techflow", "--base-url", "http://127.0.0.1:9/v2"])
@@ -201,7 +201,7 @@ def test_no_credential_for_techflow(
 
 
 def test_a_signal_before_the_list_came_leaves_nothing(
-    emulator: Emulator, techflow: TechFlowStage, start: Start
+    emulator: Emulator, techflow: TechFlowSeeding, start: Start
 ) -> None:
     """One line, and nothing to go on with."""
     emulator.inject(Fault(route=_EXECUTIONS, times=None, delay=600))
@@ -233,7 +233,7 @@ def test_what_another_export_left_is_replaced_with_its_checkpoint(
 
 
 def test_a_long_list_is_read(
-    techflow: TechFlowStage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    techflow: TechFlowSeeding, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Up to a bound of its own, which is higher than what a client takes for an answer."""
     assert opening._LARGEST_LIST > LARGEST_BODY

@@ -9,7 +9,7 @@ import pytest
 
 from cloudflow_async.cli import main
 from cloudflow_async.emulator import Emulator, Fault
-from cloudflow_async.emulator.techflow.seeding import TechFlowStage
+from cloudflow_async.emulator.techflow.seeding import TechFlowSeeding
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_no_credential(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.fixture
-def techflow(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> TechFlowStage:
+def techflow(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> TechFlowSeeding:
     """Return the TechFlow half of an emulator, to which the environment points."""
     monkeypatch.setenv("TECHFLOW_API_KEY", emulator.techflow.api_key)
     monkeypatch.setenv("TECHFLOW_BASE_URL", emulator.techflow.base_url)
@@ -77,7 +77,7 @@ def techflow(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> TechFlowSta
 
 
 def test_an_execution_begins_at_techflow(
-    emulator: Emulator, techflow: TechFlowStage, capsys: pytest.CaptureFixture[str]
+    emulator: Emulator, techflow: TechFlowSeeding, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The answer is printed as it came; CloudFlow's key stays at home."""
     workflow_id = techflow.add_workflow()
@@ -94,7 +94,7 @@ def test_an_execution_begins_at_techflow(
 
 
 def test_an_answer_that_tells_nothing(
-    emulator: Emulator, techflow: TechFlowStage, capsys: pytest.CaptureFixture[str]
+    emulator: Emulator, techflow: TechFlowSeeding, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The document shows none, so there need not be one."""
     emulator.inject(Fault(status=200, body=""))
@@ -104,7 +104,7 @@ def test_an_answer_that_tells_nothing(
 
 
 def test_a_workflow_that_techflow_does_not_have(
-    techflow: TechFlowStage, capsys: pytest.CaptureFixture[str]
+    techflow: TechFlowSeeding, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """One line, and exit status 1."""
     assert 1 == main(["trigger", "--techflow", "wf_gone", "--base-url", techflow.base_url])

@@ -14,7 +14,7 @@ from cloudflow_async._core.errors import (
 )
 from cloudflow_async._core.fan_out.estimate import Estimate, estimate
 from cloudflow_async._core.fan_out.fan_out import FanOut
-from cloudflow_async._core.fan_out.segments import Source
+from cloudflow_async._core.fan_out.segments import SegmentSource
 from cloudflow_async._core.paging.page import Page
 from cloudflow_async._core.paging.pages import Pages
 from tests.core.fan_out.test_fan_out import Lists, Row, read
@@ -155,7 +155,7 @@ async def test_a_single_list_has_no_sample() -> None:
 
 async def test_nothing_left_takes_no_time() -> None:
     """The forecast of the line is not asked for."""
-    fan_out = FanOut(Source(lambda name, start: pages(5)), [])
+    fan_out = FanOut(SegmentSource(lambda name, start: pages(5)), [])
 
     assert (0, 0, 0.0, 0) == await cost(fan_out)
 

@@ -24,7 +24,7 @@ from cloudflow_async._core.errors import (
 )
 from cloudflow_async._core.fan_out.fan_out import FanOut
 from cloudflow_async._core.fan_out.report import FanOutReport
-from cloudflow_async._core.fan_out.segments import Source, Start
+from cloudflow_async._core.fan_out.segments import SegmentSource, Start
 from cloudflow_async._core.paging.page import ListReport, Page
 from cloudflow_async._core.paging.pages import Pages
 
@@ -81,7 +81,7 @@ class Lists:
 
     def fan_out(self, ids: Any = None, **options: Any) -> FanOut[Row]:
         """Return a fan-out over the lists."""
-        return FanOut(Source(self.open), list(self.sizes) if ids is None else ids, **options)
+        return FanOut(SegmentSource(self.open), list(self.sizes) if ids is None else ids, **options)
 
     def rows_of(self, name: str) -> list[str]:
         """Return the identities of all rows of a list."""
@@ -250,7 +250,7 @@ async def test_a_list_that_cannot_be_opened_has_failed() -> None:
             raise InvalidArgumentError("an id has at least one character")
         return lists.open(name, start)
 
-    fan_out = FanOut(Source(open_list), ["a", "", "b"], on_error="collect")
+    fan_out = FanOut(SegmentSource(open_list), ["a", "", "b"], on_error="collect")
     rows = await read(fan_out)
 
     assert 50 == len(rows)
@@ -493,4 +493,4 @@ async def test_a_foreign_exception_comes_out() -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        await read(FanOut(Source(open_list), ["a"], on_error="collect"))
+        await read(FanOut(SegmentSource(open_list), ["a"], on_error="collect"))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from cloudflow_async._core.errors import ServerError
-from cloudflow_async._core.fan_out.list_state import Standing
-from cloudflow_async._core.fan_out.segments import Part, Plan, Start
+from cloudflow_async._core.fan_out.list_state import ListState
+from cloudflow_async._core.fan_out.segments import Plan, Segment, Start
 from cloudflow_async._core.paging.page import Bookmark, ListReport
 from cloudflow_async._core.paging.pages import Pages
 
@@ -14,14 +14,14 @@ def no_list(start: Start) -> Pages[int]:
     raise AssertionError(start)
 
 
-def parts(*names: str) -> list[Part[int]]:
+def parts(*names: str) -> list[Segment[int]]:
     """Return parts of these names."""
-    return [Part("a", no_list, name=name) for name in names]
+    return [Segment("a", no_list, name=name) for name in names]
 
 
 def test_reports_of_parts_add_up() -> None:
     """Each counts with what has changed since it was counted last."""
-    standing = Standing[int]()
+    standing = ListState[int]()
     one, two = parts("1", "2")
     standing.plan(Plan([one, two]))
     standing.count(one, ListReport(total=10, first_total=10))
@@ -34,7 +34,7 @@ def test_reports_of_parts_add_up() -> None:
 
 def test_without_totals_there_is_none() -> None:
     """Whatever is dropped."""
-    standing = Standing[int]()
+    standing = ListState[int]()
     [one] = parts("1")
     standing.count(one, ListReport(uncertain=True))
     standing.drop()
@@ -44,7 +44,7 @@ def test_without_totals_there_is_none() -> None:
 
 def test_it_is_done_when_all_its_parts_are() -> None:
     """Not when one has failed."""
-    standing, failed = Standing[int](), Standing[int]()
+    standing, failed = ListState[int](), ListState[int]()
     one, two = parts("1", "2")
     done = []
     for each in (standing, failed):
@@ -61,9 +61,9 @@ def test_it_is_done_when_all_its_parts_are() -> None:
 def test_what_a_checkpoint_says_is_understood() -> None:
     """Parts that were read to their end are not read again, others from their bookmarks on."""
     bookmark = Bookmark(offset=7, last_ids=("a", "b"), total=9)
-    standing = Standing[int](memo=["x"], places={"1": None, "2": bookmark}, held={"c": "then"})
+    standing = ListState[int](memo=["x"], places={"1": None, "2": bookmark}, held={"c": "then"})
     standing.report.rows = 12
-    found = Standing[int].from_json(standing.to_json())
+    found = ListState[int].from_json(standing.to_json())
     [two, three] = found.plan(Plan(parts("1", "2", "3"), memo=found.memo))
 
     assert ("2", bookmark, 9) == (two.name, two.start, two.seen.total)
@@ -73,7 +73,7 @@ def test_what_a_checkpoint_says_is_understood() -> None:
 
 def test_of_what_is_done_only_the_figures_are_kept() -> None:
     """A checkpoint of many ids stays short."""
-    standing = Standing[int](memo=["x"], places={"1": None})
+    standing = ListState[int](memo=["x"], places={"1": None})
     standing.report.rows, standing.report.done = 12, True
 
     assert {"report": {"rows": 12, "done": True}} == standing.to_json()

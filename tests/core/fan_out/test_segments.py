@@ -6,7 +6,7 @@ import attrs
 import pytest
 
 from cloudflow_async._core.errors import ServerError
-from cloudflow_async._core.fan_out.segments import Part, Source, Start
+from cloudflow_async._core.fan_out.segments import Segment, SegmentSource, Start
 from cloudflow_async._core.paging.page import ListReport, Page
 from cloudflow_async._core.paging.pages import Pages
 
@@ -39,7 +39,7 @@ class Numbers:
         return Pages(fetch, page_size=10, start=start, max_items=self.most)
 
 
-async def ids(part: Part[Row]) -> list[str]:
+async def ids(part: Segment[Row]) -> list[str]:
     """Return the ids of all rows."""
     return [row.id async for batch in part.read() for row in batch.page]
 
@@ -47,7 +47,7 @@ async def ids(part: Part[Row]) -> list[str]:
 async def test_what_was_looked_at_is_not_fetched_again() -> None:
     """However often."""
     numbers = Numbers()
-    part = Part("a", numbers.open)
+    part = Segment("a", numbers.open)
     first = await part.look()
 
     assert first is not None
@@ -60,7 +60,7 @@ async def test_what_was_looked_at_is_not_fetched_again() -> None:
 async def test_a_look_that_failed_may_be_repeated() -> None:
     """It is no end of the list."""
     numbers = Numbers(errors=[ServerError("broken", status=500)])
-    part = Part("a", numbers.open)
+    part = Segment("a", numbers.open)
     with pytest.raises(ServerError):
         await part.look()
 
@@ -69,7 +69,7 @@ async def test_a_look_that_failed_may_be_repeated() -> None:
 
 async def test_an_empty_part_has_no_pages() -> None:
     """And no report but an empty one before it is opened and after it is closed."""
-    part = Part("a", Numbers(most=0).open)
+    part = Segment("a", Numbers(most=0).open)
 
     assert ListReport() == part.report
     assert [] == await ids(part)
@@ -81,7 +81,7 @@ async def test_an_empty_part_has_no_pages() -> None:
 async def test_a_source_reads_each_id_in_one_part() -> None:
     """From the place given; it has no end, and holds nothing back."""
     numbers = Numbers()
-    source = Source(lambda name, start: numbers.open(start), {"colour": "red"})
+    source = SegmentSource(lambda name, start: numbers.open(start), {"colour": "red"})
     [part] = (await source.plan("a", None)).parts
     part.start = 20
 

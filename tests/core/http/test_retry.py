@@ -166,7 +166,7 @@ def test_a_wait_beyond_patience_is_refused() -> None:
         {"base": float("nan")},
         {"cap": 0},
         {"cap": -1},
-        {"patience": -0.5},
+        {"max_retry_after": -0.5},
     ],
 )
 def test_a_policy_that_makes_no_sense_is_refused(options: dict[str, float]) -> None:
@@ -177,7 +177,7 @@ def test_a_policy_that_makes_no_sense_is_refused(options: dict[str, float]) -> N
 
 def test_a_policy_is_shown_by_its_figures() -> None:
     """Without the function that draws: it says nothing."""
-    shown = "attempts=3, throttled_attempts=5, base=0.5, cap=20.0, patience=120.0"
+    shown = "attempts=3, throttled_attempts=5, base=0.5, cap=20.0, max_retry_after=120.0"
 
     assert f"RetryPolicy({shown})" == repr(RetryPolicy())
 
@@ -190,7 +190,7 @@ def test_the_figures_of_a_policy_are_named() -> None:
 
 def test_a_policy_may_have_no_patience_and_a_short_cap() -> None:
     """Then any wait that a server asks for ends the call."""
-    policy = RetryPolicy(base=0.1, cap=0.1, patience=0, chance=lambda: 1.0)
+    policy = RetryPolicy(base=0.1, cap=0.1, max_retry_after=0, chance=lambda: 1.0)
 
     assert policy.delay("GET", status(429, retry_after=0.1), 1) is None
     assert 0.1 == policy.delay("GET", status(429, retry_after=0.0), 1)

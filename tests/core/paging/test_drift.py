@@ -10,7 +10,7 @@ import attrs
 import pytest
 
 from cloudflow_async._core.errors import DriftError, PaginationError
-from cloudflow_async._core.paging.drift import Ask, Trail
+from cloudflow_async._core.paging.drift import DriftTracker, PageRequest
 from cloudflow_async._core.paging.page import Batch, Bookmark, Page
 from tests.core.paging import drift_runs
 
@@ -28,12 +28,12 @@ class Reading:
     def __init__(self, rows: Sequence[Any], start: Bookmark | int = 0, **options: Any) -> None:
         self.rows = list(rows)
         self.got: list[Any] = []
-        self.asks: list[Ask] = []
+        self.asks: list[PageRequest] = []
         if isinstance(start, int):
             start = Bookmark(offset=start)
-        self.trail: Trail[Row] = Trail(start, **{"page_size": 10, **options})
+        self.trail: DriftTracker[Row] = DriftTracker(start, **{"page_size": 10, **options})
 
-    def page(self, ask: Ask, **changes: Any) -> Page[Row]:
+    def page(self, ask: PageRequest, **changes: Any) -> Page[Row]:
         """Return what the server answers at this moment."""
         rows = self.rows[ask.offset : ask.offset + ask.limit]
         total = len(self.rows)
@@ -47,7 +47,7 @@ class Reading:
         return attrs.evolve(page, **changes)
 
     def step(self, **changes: Any) -> Batch[Row] | None:
-        """Ask for the page that is needed now, and take it."""
+        """PageRequest for the page that is needed now, and take it."""
         ask = self.trail.guess() or self.trail.next(self.trail.offset)
         self.asks.append(ask)
         batch = self.trail.take(ask, self.page(ask, **changes))
@@ -362,7 +362,7 @@ def test_a_list_shorter_than_it_says_is_asked_once_more() -> None:
 
 def test_rows_without_ids_have_their_total_alone() -> None:
     """A change is seen, and nothing can be done about it."""
-    trail: Trail[str] = Trail(Bookmark(offset=0), page_size=2)
+    trail: DriftTracker[str] = DriftTracker(Bookmark(offset=0), page_size=2)
     for offset, total in [(0, 6), (2, 6), (4, 5)]:
         ask = trail.next(trail.offset)
         page = Page(items=("x",) * 2, offset=offset, total=total, has_more=offset < 4)
@@ -437,7 +437,7 @@ def test_a_page_again_may_be_of_no_use() -> None:
     """Then it does not start another search."""
     reading = Reading(the_rows(50))
     reading.step()
-    ask = Ask(20, 10, 30)
+    ask = PageRequest(20, 10, 30)
 
     assert reading.trail.take(ask, reading.page(ask), again=True) is None
     assert reading.trail.guess() is None

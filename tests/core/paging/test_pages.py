@@ -34,7 +34,7 @@ class Row:
 
 
 @attrs.define
-class Source:
+class SegmentSource:
     """A list on a server: what is asked of it, and what it answers."""
 
     rows: list[Row]
@@ -83,9 +83,9 @@ class Source:
         return [offset for offset, _ in self.asked]
 
 
-def a_source(count: int, **options: Any) -> Source:
+def a_source(count: int, **options: Any) -> SegmentSource:
     """Return a list of so many rows."""
-    return Source([Row(number) for number in range(count)], **options)
+    return SegmentSource([Row(number) for number in range(count)], **options)
 
 
 def ids(rows: list[Row]) -> list[int]:
@@ -687,7 +687,7 @@ async def test_rows_inserted_at_the_head_are_not_doubled(prefetch: int) -> None:
 async def test_doubled_rows_may_stand_anywhere() -> None:
     """`resume_at` goes by the place of the row that was handed out."""
     first, second = [Row(n) for n in range(4)], [Row(9), Row(2), Row(8), Row(3)]
-    source = Source(first + second)
+    source = SegmentSource(first + second)
     pages = source.pages(page_size=4)
     seen = [(row.id, pages.resume_at) async for row in pages]
 
@@ -704,7 +704,7 @@ async def test_rows_without_an_identity_are_never_dropped() -> None:
     assert ["same"] * 6 == await Pages(fetch, page_size=2).collect()
 
 
-def shift(source: Source, *numbers: int) -> None:
+def shift(source: SegmentSource, *numbers: int) -> None:
     """Delete a row at the head just before these answers are made."""
     answers = itertools.count(2)
 

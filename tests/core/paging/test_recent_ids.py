@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from cloudflow_async._core.paging.recent_ids import KnownRows
+from cloudflow_async._core.paging.recent_ids import RecentIds
 
 
 def test_it_counts_what_came_after() -> None:
     """Over the pages that were added."""
-    known = KnownRows(["a", "b"], least=None)
+    known = RecentIds(["a", "b"], least=None)
     known.add(["c", "d", "e"])
 
     assert [4, 2, 0] == [known.after(key) for key in "ace"]
@@ -20,12 +20,12 @@ def test_it_counts_what_came_after() -> None:
 def test_what_is_not_known_has_no_place() -> None:
     """It is an error to ask."""
     with pytest.raises(LookupError):
-        KnownRows(["a"], least=None).after("b")
+        RecentIds(["a"], least=None).after("b")
 
 
 def test_the_oldest_are_forgotten() -> None:
     """Page by page, as long as enough remain."""
-    known = KnownRows([], least=10)
+    known = RecentIds([], least=10)
     for page in range(10):
         known.add([f"{page}-{row}" for row in range(4)])
 
@@ -35,7 +35,7 @@ def test_the_oldest_are_forgotten() -> None:
 
 def test_all_are_kept_when_wanted() -> None:
     """Without a bound nothing is forgotten."""
-    known = KnownRows([], least=None)
+    known = RecentIds([], least=None)
     known.add([str(row) for row in range(5000)])
     known.add(["last"])
 
@@ -44,7 +44,7 @@ def test_all_are_kept_when_wanted() -> None:
 
 def test_rows_that_came_late_get_their_place() -> None:
     """Before the known row that they stand before; the others at the end."""
-    known = KnownRows(list("abcd"), least=None)
+    known = RecentIds(list("abcd"), least=None)
     known.merge(["a", "x", "y", "b", "d", "z"])
 
     assert list("axybcdz") == known.last(100)
@@ -53,7 +53,7 @@ def test_rows_that_came_late_get_their_place() -> None:
 
 def test_rows_passed_over_are_known_at_first() -> None:
     """They may still follow; then they come after what was handed out meanwhile."""
-    known = KnownRows(list("abcd"), least=None)
+    known = RecentIds(list("abcd"), least=None)
     known.pass_over(known.after("b"))
     known.add(["x", "y"])
 
@@ -64,7 +64,7 @@ def test_rows_passed_over_are_known_at_first() -> None:
 
 def test_a_bookmark_gets_half_of_those_passed_over() -> None:
     """They do not push out those that were handed out."""
-    known = KnownRows(list("abcdef"), least=None)
+    known = RecentIds(list("abcdef"), least=None)
     known.pass_over(3)
     known.add(["x"])
 
@@ -74,7 +74,7 @@ def test_a_bookmark_gets_half_of_those_passed_over() -> None:
 
 def test_rows_passed_over_are_remembered_beside_the_others() -> None:
     """However many come before they do; as many as of the others, those passed over last first."""
-    known = KnownRows(list("abcdef"), least=3)
+    known = RecentIds(list("abcdef"), least=3)
     known.pass_over(2)
     before = known.has_forgotten
     known.add(list("vwx"))
@@ -88,7 +88,7 @@ def test_rows_passed_over_are_remembered_beside_the_others() -> None:
 
 def test_a_row_that_came_late_before_one_passed_over_is_known() -> None:
     """A page of an older moment may show both."""
-    known = KnownRows(list("abc"), least=None)
+    known = RecentIds(list("abc"), least=None)
     known.pass_over(1)
     known.add(["x"])
     known.merge(["n", "c", "x", "y"])

@@ -18,7 +18,7 @@ from cloudflow_async._core.http.retry import RetryPolicy
 from cloudflow_async._core.messages import RateLimitSeen, Reply
 from cloudflow_async._core.rate_limit import limiter as module
 from cloudflow_async._core.rate_limit.limiter import LocalLimiter
-from cloudflow_async._core.rate_limit.limits import DUST, RateLimits
+from cloudflow_async._core.rate_limit.limits import EPSILON, RateLimits
 from cloudflow_async._core.rate_limit.server_budget import ServerBudget
 from tests.core.rate_limit.queues import idle, now
 from tests.core.rate_limit.servers import (
@@ -201,7 +201,7 @@ async def test_a_timer_that_rings_a_trifle_early_lets_one_leave() -> None:
     budget = ServerBudget(60.0, lambda: 0.0)
     budget.send(0.0)
     budget.observe(RateLimitSeen(throttled=True, retry_after=10.0), 0.0, 0.0, 0.0)
-    early = 10.0 - DUST / 2
+    early = 10.0 - EPSILON / 2
 
     assert 0.0 == budget.wait(early)
 

@@ -7,14 +7,14 @@ import asyncio
 import pytest
 
 from cloudflow_async._core.errors import WrongLoopError
-from cloudflow_async._core.rate_limit.clock import LoopClock
+from cloudflow_async._core.rate_limit.clock import MonotonicClock
 from tests.core.rate_limit.queues import run
 from tests.virtual_time import VirtualTimeLoop
 
 
 def test_it_stands_still_without_a_loop() -> None:
     """Before the first one at 0, and between two where the first has ended."""
-    clock = LoopClock()
+    clock = MonotonicClock()
 
     async def until_ten() -> None:
         clock.bind()
@@ -28,7 +28,7 @@ def test_it_stands_still_without_a_loop() -> None:
 
 def test_it_goes_on_where_the_last_loop_ended() -> None:
     """With timers at its own time, although the second loop begins at 0 again."""
-    clock, rang_at = LoopClock(), list[float]()
+    clock, rang_at = MonotonicClock(), list[float]()
 
     async def five() -> bool:
         is_another = clock.bind()
@@ -44,7 +44,7 @@ def test_it_goes_on_where_the_last_loop_ended() -> None:
 
 def test_it_serves_one_loop_at_a_time() -> None:
     """Another one that runs beside it is refused, and its futures are strangers."""
-    clock, first = LoopClock(), VirtualTimeLoop()
+    clock, first = MonotonicClock(), VirtualTimeLoop()
 
     async def bind() -> bool:
         clock.bind()

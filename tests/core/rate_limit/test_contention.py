@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from cloudflow_async._core.rate_limit.contention import Rivals
+from cloudflow_async._core.rate_limit.contention import Contention
 
 
-def refused(times: int, *, accepted: int = 0, told: bool = True) -> Rivals:
+def refused(times: int, *, accepted: int = 0, told: bool = True) -> Contention:
     """Return the state at 0 after so many refusals, and some accepted before each."""
-    rivals = Rivals(60.0, lambda: 1.0)
+    rivals = Contention(60.0, lambda: 1.0)
     if told:
         rivals.learn()
     for _ in range(times):

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from cloudflow_async._core.rate_limit.limit_kind import ServerShape
+from cloudflow_async._core.rate_limit.limit_kind import LimitKind
 from tests.core.rate_limit.servers import COUNTS, EPOCH
 
 SECOND = 0.6
 """Seconds in which 100 a minute gain one."""
 
 
-def seen(mode: str, sent: int, gap: float = 0.0) -> ServerShape:
+def seen(mode: str, sent: int, gap: float = 0.0) -> LimitKind:
     """Return what is thought of a server after so many answers, some seconds apart."""
-    shape, count = ServerShape(), COUNTS[mode]()
+    shape, count = LimitKind(), COUNTS[mode]()
     now = EPOCH + 7.3
     for _ in range(sent):
         left = count.left(now)

@@ -95,7 +95,7 @@ async def test_high_traffic_below_the_rate_leaves_the_rest_to_the_others() -> No
 
 
 async def test_a_call_that_tries_again_keeps_place_and_priority() -> None:
-    """Before those of its own lane, behind the higher one."""
+    """Before those of its own priority class, behind the higher one."""
     limiter = LocalLimiter(SLOW)
     permit = await limiter.acquire()
     others = [asyncio.ensure_future(passed(limiter)) for _ in range(2)]

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from cloudflow_async._core.messages import RateLimitSeen
-from cloudflow_async._core.rate_limit.server_budget import HANDFUL, Outlook, ServerBudget
+from cloudflow_async._core.rate_limit.server_budget import INITIAL_WINDOW, Outlook, ServerBudget
 
 UNIX = 1_769_251_500.0
 """The server's clock when ours shows 0."""
@@ -75,14 +75,14 @@ def test_before_the_first_answer_a_handful_goes_out(play: Play) -> None:
     """A process before us may have spent the minute; the sixth waits for an answer."""
     assert play.room is None
 
-    play.send(HANDFUL)
+    play.send(INITIAL_WINDOW)
 
     assert math.inf == play.wait
 
 
 def test_what_may_leave_is_remaining_less_in_flight(play: Play) -> None:
     """Those under way may not be in the figure."""
-    sent_at = play.send(HANDFUL)
+    sent_at = play.send(INITIAL_WINDOW)
     play.answer(sent_at, 6, resets_in=30)
 
     assert 2 == play.room
@@ -149,7 +149,7 @@ def test_nothing_remaining_parks_everybody_until_the_reset(play: Play) -> None:
     assert math.inf == play.wait
 
 
-@pytest.mark.parametrize(("remaining", "after"), [(1, 1), (3, 3), (80, HANDFUL)])
+@pytest.mark.parametrize(("remaining", "after"), [(1, 1), (3, 3), (80, INITIAL_WINDOW)])
 def test_after_a_reset_a_handful_goes_out(play: Play, remaining: int, after: int) -> None:
     """No more than were left, since nothing says that the budget is whole again."""
     play.answer(play.send(), remaining, resets_in=10)
@@ -177,7 +177,7 @@ def test_a_slow_answer_holds_for_as_long_as_it_took(play: Play) -> None:
     sent_at = play.send()
     play.now = 1.0
     play.answer(sent_at, 149, resets_in=-0.4)
-    play.send(4 * HANDFUL)
+    play.send(4 * INITIAL_WINDOW)
 
     assert 0 == play.wait
 
@@ -220,7 +220,7 @@ def test_a_request_without_an_answer_may_have_been_counted(play: Play) -> None:
 
 def test_a_lost_request_about_which_nothing_is_known_makes_room(play: Play) -> None:
     """A dead network does not lock the client up."""
-    play.send(HANDFUL)
+    play.send(INITIAL_WINDOW)
     play.budget.lose()
 
     assert 0.0 == play.wait
@@ -342,7 +342,7 @@ def test_the_last_limit_that_was_told_stands(play: Play) -> None:
 
 def test_flights_of_an_ended_loop_are_forgotten(play: Play) -> None:
     """They will never be answered."""
-    play.send(HANDFUL)
+    play.send(INITIAL_WINDOW)
     play.budget.forget_flights()
 
     assert 0 == play.budget.in_flight

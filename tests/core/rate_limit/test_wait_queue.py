@@ -1,4 +1,4 @@
-"""The line in three lanes, beside a naive model of it."""
+"""The line in three priority classes, beside a naive model of it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import random
 import attrs
 import pytest
 
-from cloudflow_async._core.rate_limit.wait_queue import HIGH, Line, Place
+from cloudflow_async._core.rate_limit.wait_queue import HIGH, Waiter, WaitQueue
 
 NORMAL, LOW = 1, 2
 
@@ -16,42 +16,49 @@ NORMAL, LOW = 1, 2
 class Model:
     """The same line, as a list that is searched from end to end."""
 
-    waiting: list[Place] = attrs.field(factory=list)
+    waiting: list[Waiter] = attrs.field(factory=list)
     passed: dict[int, int] = attrs.field(factory=lambda: {NORMAL: 0, LOW: 0})
 
-    def first(self, lanes: tuple[int, ...] = (HIGH, NORMAL, LOW)) -> Place | None:
-        """Return who is next: a lane that was passed over too often, else the most urgent."""
+    def first(self, classes: tuple[int, ...] = (HIGH, NORMAL, LOW)) -> Waiter | None:
+        """Return who is next: a class that was passed over too often, else the most urgent."""
         if not self.waiting:
             return None
         patience = {LOW: 9, NORMAL: 8}
-        overdue = [lane for lane in (LOW, NORMAL) if self.passed[lane] >= patience[lane]]
-        for lane in (*(lane for lane in overdue if lane in lanes), *lanes):
-            in_lane = [place for place in self.waiting if place.lane == lane]
-            if in_lane:
-                return min(in_lane, key=lambda place: place.number)
+        overdue = [
+            priority_class
+            for priority_class in (LOW, NORMAL)
+            if self.passed[priority_class] >= patience[priority_class]
+        ]
+        for priority_class in (
+            *(priority_class for priority_class in overdue if priority_class in classes),
+            *classes,
+        ):
+            in_class = [place for place in self.waiting if place.priority_class == priority_class]
+            if in_class:
+                return min(in_class, key=lambda place: place.number)
         return None
 
-    def serve(self, place: Place) -> None:
+    def serve(self, place: Waiter) -> None:
         """Let it leave, past all others."""
         self.waiting.remove(place)
-        for lane in self.passed:
-            self.passed[lane] += 1
-        if place.lane in self.passed:
-            self.passed[place.lane] = 0
+        for priority_class in self.passed:
+            self.passed[priority_class] += 1
+        if place.priority_class in self.passed:
+            self.passed[place.priority_class] = 0
 
-    def join(self, place: Place) -> None:
-        """Begin to count with the first of a lane."""
-        if all(other.lane != place.lane for other in self.waiting):
-            self.passed[place.lane] = 0
+    def join(self, place: Waiter) -> None:
+        """Begin to count with the first of a priority class."""
+        if all(other.priority_class != place.priority_class for other in self.waiting):
+            self.passed[place.priority_class] = 0
         self.waiting.append(place)
 
 
-def fill(line: Line, lane: int, count: int, begin: int = 0) -> list[Place]:
-    """Let so many join a lane, with numbers in their order."""
-    return [line.join(number, lane) for number in range(begin, begin + count)]
+def fill(line: WaitQueue, priority_class: int, count: int, begin: int = 0) -> list[Waiter]:
+    """Let so many join a priority class, with numbers in their order."""
+    return [line.join(number, priority_class) for number in range(begin, begin + count)]
 
 
-def serve(line: Line) -> Place:
+def serve(line: WaitQueue) -> Waiter:
     """Let the first leave."""
     place = line.first()
     assert place is not None
@@ -62,8 +69,8 @@ def serve(line: Line) -> Place:
 @pytest.mark.parametrize("seed", range(20))
 def test_it_serves_as_the_model_does(seed: int) -> None:
     """Over 2,000 steps in which callers join, come back, give up, and are served in any mix."""
-    chance, line, model = random.Random(seed), Line(), Model()
-    served: list[Place] = []
+    chance, line, model = random.Random(seed), WaitQueue(), Model()
+    served: list[Waiter] = []
     joins = chance.uniform(0.35, 0.6)
     for number in range(2_000):
         step = chance.random()
@@ -94,7 +101,7 @@ def test_it_serves_as_the_model_does(seed: int) -> None:
 
 def test_within_a_lane_the_earlier_number_is_first() -> None:
     """Whenever it joined."""
-    line = Line()
+    line = WaitQueue()
     for number in (3, 1, 2, 1):
         line.join(number, NORMAL)
 
@@ -105,7 +112,7 @@ def test_within_a_lane_the_earlier_number_is_first() -> None:
 
 def test_the_more_urgent_pass_ahead_however_long_the_line_is() -> None:
     """Of a thousand low, one normal and one high the last that came leaves first."""
-    line = Line()
+    line = WaitQueue()
     fill(line, LOW, 1_000)
     normal, high = line.join(1_000, NORMAL), line.join(1_001, HIGH)
 
@@ -113,14 +120,14 @@ def test_the_more_urgent_pass_ahead_however_long_the_line_is() -> None:
     assert 0 == serve(line).number
 
 
-@pytest.mark.parametrize("lane", [NORMAL, LOW])
+@pytest.mark.parametrize("priority_class", [NORMAL, LOW])
 @pytest.mark.parametrize("before", [0, 1, 7])
-def test_nobody_starves(lane: int, before: int) -> None:
-    """With k before it in its lane, and no end of others, one leaves with the 10 (k + 1)th."""
-    line = Line()
-    for other in {HIGH, NORMAL, LOW} - {lane}:
+def test_nobody_starves(priority_class: int, before: int) -> None:
+    """With k before it in its class, and no end of others, one leaves with the 10 (k + 1)th."""
+    line = WaitQueue()
+    for other in {HIGH, NORMAL, LOW} - {priority_class}:
         fill(line, other, 200)
-    *_, last = fill(line, lane, before + 1, begin=1_000)
+    *_, last = fill(line, priority_class, before + 1, begin=1_000)
     grants = next(count for count in range(1, 100) if serve(line) is last)
 
     assert grants <= 10 * (before + 1)
@@ -129,18 +136,18 @@ def test_nobody_starves(lane: int, before: int) -> None:
 
 def test_each_lane_has_its_share_of_a_crowd() -> None:
     """One in nine for normal, one in ten for low, and the rest for high."""
-    line = Line()
-    for lane in (HIGH, NORMAL, LOW):
-        fill(line, lane, 1_000)
-    lanes = [serve(line).lane for _ in range(900)]
+    line = WaitQueue()
+    for priority_class in (HIGH, NORMAL, LOW):
+        fill(line, priority_class, 1_000)
+    classes = [serve(line).priority_class for _ in range(900)]
 
-    assert [90, 90] == pytest.approx([lanes.count(NORMAL), lanes.count(LOW)], abs=10)
-    assert all({HIGH, NORMAL, LOW} == set(lanes[at : at + 10]) for at in range(891))
+    assert [90, 90] == pytest.approx([classes.count(NORMAL), classes.count(LOW)], abs=10)
+    assert all({HIGH, NORMAL, LOW} == set(classes[at : at + 10]) for at in range(891))
 
 
 def test_patience_begins_when_somebody_waits() -> None:
-    """What passed while nobody was in a lane is not counted for who joins it then."""
-    line = Line()
+    """What passed while nobody was in a priority class is not counted for who joins it then."""
+    line = WaitQueue()
     fill(line, HIGH, 100)
     for _ in range(50):
         serve(line)
@@ -152,7 +159,7 @@ def test_patience_begins_when_somebody_waits() -> None:
 
 def test_who_gave_up_is_passed_over_and_cleared_away() -> None:
     """At the front or in the middle; places are not kept for more than those who wait."""
-    line = Line()
+    line = WaitQueue()
     places = fill(line, NORMAL, 1_000)
     for place in places[:500] + places[501:]:
         line.leave(place)
@@ -164,30 +171,30 @@ def test_who_gave_up_is_passed_over_and_cleared_away() -> None:
 @pytest.mark.parametrize("seed", range(10))
 def test_how_many_are_ahead_is_known_when_one_joins(seed: int) -> None:
     """So many leave before it, and those of lower priority whose patience is at its end."""
-    chance, line = random.Random(seed), Line()
+    chance, line = random.Random(seed), WaitQueue()
     for number in range(200):
         line.join(number, chance.choice([HIGH, HIGH, NORMAL, LOW]))
         if chance.random() < 0.3:
             serve(line)
-    lane = chance.choice([HIGH, NORMAL, LOW])
-    ahead = line.ahead(lane)
-    mine = line.join(1_000, lane)
+    priority_class = chance.choice([HIGH, NORMAL, LOW])
+    ahead = line.ahead(priority_class)
+    mine = line.join(1_000, priority_class)
     before = next(count for count in range(1_000) if serve(line) is mine)
 
     assert ahead <= before <= 1.3 * ahead + 3
 
 
-def test_who_comes_back_is_ahead_of_its_lane() -> None:
+def test_who_comes_back_is_ahead_of_its_class() -> None:
     """And behind the higher ones all the same."""
-    line = Line()
+    line = WaitQueue()
     fill(line, HIGH, 3)
     fill(line, NORMAL, 5, begin=3)
 
     assert [0, 3] == [line.ahead(HIGH, again=True), line.ahead(NORMAL, again=True)]
-    assert [3, 8, 8] == [line.ahead(lane) for lane in (HIGH, NORMAL, LOW)]
+    assert [3, 8, 8] == [line.ahead(priority_class) for priority_class in (HIGH, NORMAL, LOW)]
 
 
-def number_of_first(line: Line, most_tries: int) -> int | None:
+def number_of_first(line: WaitQueue, most_tries: int) -> int | None:
     """Return who is next where so many attempts are no reason to let others pass."""
     place = line.first(most_tries)
     return None if place is None else place.number
@@ -195,7 +202,7 @@ def number_of_first(line: Line, most_tries: int) -> int | None:
 
 def test_who_tries_again_lets_fresh_ones_pass() -> None:
     """Whoever had more attempts than that; of the others the one with most attempts is first."""
-    line = Line()
+    line = WaitQueue()
     line.join(3, NORMAL)
     once, twice = line.join(1, NORMAL, 1), line.join(2, NORMAL, 2)
 
@@ -212,7 +219,7 @@ def test_who_tries_again_lets_fresh_ones_pass() -> None:
 
 def test_who_tries_again_stands_where_it_stood() -> None:
     """While nothing else is asked for, it is by number that one leaves."""
-    line = Line()
+    line = WaitQueue()
     for number, tries in ((2, 0), (1, 1), (3, 2)):
         line.join(number, NORMAL, tries)
 
@@ -222,7 +229,7 @@ def test_who_tries_again_stands_where_it_stood() -> None:
 
 def test_where_nobody_is_fresh_the_one_with_fewest_attempts_goes() -> None:
     """A refusal of the others is more likely to be their last."""
-    line = Line()
+    line = WaitQueue()
     line.join(1, NORMAL, 4)
     fewest = line.join(2, NORMAL, 1)
 

@@ -6,7 +6,7 @@ import attrs
 import pytest
 from multidict import CIMultiDict, CIMultiDictProxy, MultiDict, MultiDictProxy
 
-from cloudflow_async.emulator.base.request_log import Ledger, RecordedRequest
+from cloudflow_async.emulator.base.request_log import RecordedRequest, RequestLog
 
 
 def entry(path: str) -> RecordedRequest:
@@ -24,38 +24,38 @@ def entry(path: str) -> RecordedRequest:
 
 def test_entries_keep_the_order_of_arrival_while_more_becomes_known() -> None:
     """A later answer does not move its request."""
-    ledger = Ledger(100)
-    first, _second = ledger.open(entry("/a")), ledger.open(entry("/b"))
-    ledger.note(first, status=200)
+    request_log = RequestLog(100)
+    first, _second = request_log.open(entry("/a")), request_log.open(entry("/b"))
+    request_log.note(first, status=200)
 
-    assert [(one.path, one.status) for one in ledger.entries()] == [("/a", 200), ("/b", None)]
+    assert [(one.path, one.status) for one in request_log.entries()] == [("/a", 200), ("/b", None)]
 
 
-def test_a_request_that_ends_after_the_ledger_was_cleared_stays_away() -> None:
+def test_a_request_that_ends_after_the_request_log_was_cleared_stays_away() -> None:
     """Its number is not given to another one."""
-    ledger = Ledger(100)
-    old = ledger.open(entry("/old"))
-    ledger.clear()
-    ledger.open(entry("/new"))
-    ledger.note(old, status=200)
+    request_log = RequestLog(100)
+    old = request_log.open(entry("/old"))
+    request_log.clear()
+    request_log.open(entry("/new"))
+    request_log.note(old, status=200)
 
-    assert [(one.path, one.status) for one in ledger.entries()] == [("/new", None)]
+    assert [(one.path, one.status) for one in request_log.entries()] == [("/new", None)]
 
 
 def test_the_oldest_entry_is_dropped_for_a_new_one() -> None:
     """When there are as many as are kept; what becomes known of it later is dropped too."""
-    ledger = Ledger(2)
-    first = ledger.open(entry("/a"))
-    ledger.open(entry("/b"))
-    ledger.open(entry("/c"))
-    ledger.note(first, status=200)
+    request_log = RequestLog(2)
+    first = request_log.open(entry("/a"))
+    request_log.open(entry("/b"))
+    request_log.open(entry("/c"))
+    request_log.note(first, status=200)
 
-    assert ["/b", "/c"] == [one.path for one in ledger.entries()]
-    assert not ledger.knows(first)
+    assert ["/b", "/c"] == [one.path for one in request_log.entries()]
+    assert not request_log.knows(first)
 
 
 def test_entries_cannot_be_changed() -> None:
-    """A test that looks at the ledger cannot spoil it."""
+    """A test that looks at the request log cannot spoil it."""
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         entry("/a").status = 500  # type: ignore[misc]
 

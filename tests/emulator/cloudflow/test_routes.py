@@ -15,7 +15,7 @@ from cloudflow_async.emulator.base.paths import (
 )
 from cloudflow_async.emulator.base.problems import Problem
 from cloudflow_async.emulator.cloudflow.routes import ROUTES, find_route, match_path
-from cloudflow_async.emulator.cloudflow.seeding import Staging
+from cloudflow_async.emulator.cloudflow.seeding import Seeding
 from cloudflow_async.emulator.credentials.identities import SCOPES
 from tests.emulator.conftest import NOON, Api
 from tests.emulator.forged_tokens import ISSUER, KEY_ID, public_pem, rsa_key, token
@@ -142,7 +142,7 @@ GRID: dict[tuple[str, str], tuple[str, Any, int]] = {
 """Scope, a body that is accepted, and the status then, of every endpoint."""
 
 
-def set_stage(stage: Staging) -> None:
+def set_stage(stage: Seeding) -> None:
     """Put there what the paths of the grid name."""
     stage.add_workflow(id="wf_1", trigger={"type": "webhook"})
     stage.add_pipeline("pipe_1")

@@ -152,7 +152,7 @@ async def test_a_run_ends_once_when_two_threads_end_it(
     async with Receiver() as receiver:
         await api("POST", "/webhooks", json={"url": receiver.url, "events": EVENTS[1:3]})
         execution = (await api("POST", f"/webhooks/{workflow}/trigger")).json["execution_id"]
-        monkeypatch.setattr(emulator._app.agenda, "cancel", lambda _: None)
+        monkeypatch.setattr(emulator._app.scheduler, "cancel", lambda _: None)
         emulator.end_run(execution, status="failed")
         clock.now += 1
         await emulator.wait_for_deliveries()

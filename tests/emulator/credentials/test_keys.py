@@ -20,7 +20,7 @@ def test_keys_look_like_development_keys_and_repeat_with_the_seed() -> None:
 
 
 def test_another_api_has_keys_of_another_kind() -> None:
-    """They look different, are numbered by themselves, and the ledger tells whose they are."""
+    """They look different, are numbered by themselves, and the request log tells whose they are."""
     ring = KeyRing(7, prefix="tf_test_", owner="TechFlow key")
     key = ring.issue(())
 

@@ -493,7 +493,7 @@ async def test_waiting_ends_with_an_error_when_the_emulator_stops() -> None:
     with pytest.raises(RuntimeError, match="not running"):
         await emulator.wait_for_deliveries()
     await emulator.start()
-    emulator._app.agenda.at(emulator._app.state.now + 60, print)
+    emulator._app.scheduler.at(emulator._app.state.now + 60, print)
     task = asyncio.create_task(emulator.wait_for_deliveries())
     await asyncio.sleep(0)
     await emulator.stop()

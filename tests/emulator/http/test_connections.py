@@ -135,7 +135,7 @@ async def test_random_bytes_never_give_a_500(
 async def test_a_client_that_leaves_in_the_middle_of_a_body_is_no_error(
     emulator: Emulator, api: Api, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The ledger keeps the request, without a status."""
+    """The request log keeps the request, without a status."""
     parts = urlsplit(emulator.base_url)
     _, writer = await asyncio.open_connection(parts.hostname, parts.port)
     writer.write(request(emulator, body=b"{" * 100)[:-50])

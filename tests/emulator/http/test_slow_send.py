@@ -190,7 +190,7 @@ async def test_an_answer_takes_the_time_of_its_bandwidth(
 async def test_silence_comes_before_or_after_the_request_is_processed(
     emulator: Emulator, stall: Any, made: int
 ) -> None:
-    """For a day; nothing is sent, the connection stays open, and the ledger has no status."""
+    """For a day; nothing is sent, the connection stays open, and the request log has no status."""
     emulator.inject(Fault(stall=stall))
     listener = await connect(emulator)
     listener.ask(create(emulator))
@@ -206,7 +206,7 @@ async def test_silence_comes_before_or_after_the_request_is_processed(
 @pytest.mark.virtual_time
 @pytest.mark.parametrize("size", [0, 10])
 async def test_silence_can_come_in_the_middle_of_a_body(emulator: Emulator, size: int) -> None:
-    """After the head and so many bytes; the request is done, and the ledger has its status."""
+    """After the head and so many bytes; the request is done, and the request log has its status."""
     emulator.inject(Fault(stall=size))
     listener = await connect(emulator)
     listener.ask(create(emulator))
@@ -406,7 +406,7 @@ async def test_stopping_does_not_wait_for_spoiled_answers() -> None:
 
 
 async def test_a_spoiled_answer_is_no_less_repeatable() -> None:
-    """The same seed gives the same ledger, and the same bytes."""
+    """The same seed gives the same request log, and the same bytes."""
 
     async def play(seed: int) -> tuple[list[Any], list[bytes]]:
         async with Emulator(clock=Clock(), seed=seed) as emulator:
@@ -414,8 +414,8 @@ async def test_a_spoiled_answer_is_no_less_repeatable() -> None:
             emulator.inject(Fault(raw=b"x", times=None, probability=0.5))
             closing = ("GET /v2/workflows HTTP/1.1", CLOSING)
             answers = [await answered(emulator, request(emulator, *closing)) for _ in range(12)]
-            ledger = [(entry.status, entry.request_id) for entry in emulator.requests]
-            return ledger, [piece for answer in answers for piece in answer.pieces]
+            request_log = [(entry.status, entry.request_id) for entry in emulator.requests]
+            return request_log, [piece for answer in answers for piece in answer.pieces]
 
     assert await play(1) == await play(1)
     assert await play(1) != await play(2)

@@ -9,18 +9,18 @@ import aiohttp
 import pytest
 
 from cloudflow_async.emulator import Emulator
-from cloudflow_async.emulator.techflow.seeding import TechFlowStage
+from cloudflow_async.emulator.techflow.seeding import TechFlowSeeding
 from tests.emulator.conftest import Answer, Api
 
 
 @pytest.fixture
-def techflow(emulator: Emulator) -> TechFlowStage:
+def techflow(emulator: Emulator) -> TechFlowSeeding:
     """Return the TechFlow half of the running emulator."""
     return emulator.techflow
 
 
 @pytest.fixture
-async def ask(techflow: TechFlowStage) -> AsyncIterator[Api]:
+async def ask(techflow: TechFlowSeeding) -> AsyncIterator[Api]:
     """Return a function that sends one request with a key, and takes what comes back as it is."""
     async with aiohttp.ClientSession(skip_auto_headers=["Content-Type"]) as session:
 

@@ -12,7 +12,7 @@ import pytest
 
 from cloudflow_async.emulator import Emulator, EmulatorLimits, Fault
 from cloudflow_async.emulator.base.rate_limiter import LimitsMode
-from cloudflow_async.emulator.techflow.seeding import TechFlowStage
+from cloudflow_async.emulator.techflow.seeding import TechFlowSeeding
 from tests.emulator.conftest import NOON, Answer, Api, Clock
 from tests.emulator.http.test_connections import raw, statuses
 
@@ -193,8 +193,8 @@ async def test_the_limits_of_cloudflow_do_not_count_here(clock: Clock) -> None:
     assert [200, 200] == seen
 
 
-async def test_the_ledger_tells_the_two_apis_apart(
-    ask: Api, api: Api, emulator: Emulator, techflow: TechFlowStage
+async def test_the_request_log_tells_the_two_apis_apart(
+    ask: Api, api: Api, emulator: Emulator, techflow: TechFlowSeeding
 ) -> None:
     """By the path and the route, which have the prefix here, and by the name of the caller."""
     await ask("GET", "/workflows/wf_1?a=1", key=techflow.add_key())
@@ -280,7 +280,9 @@ async def test_keys_follow_from_the_seed(emulator: Emulator, seeded: Emulator) -
     assert Emulator(seed=7).api_key == seeded.api_key
 
 
-async def test_a_reset_empties_both(ask: Api, emulator: Emulator, techflow: TechFlowStage) -> None:
+async def test_a_reset_empties_both(
+    ask: Api, emulator: Emulator, techflow: TechFlowSeeding
+) -> None:
     """Workflows, history, webhooks, switches and spent budgets go; keys stay, and ids repeat."""
     first = techflow.add_workflow()
     techflow.configure_webhook("http://127.0.0.1:1/")

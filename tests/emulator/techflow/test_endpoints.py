@@ -11,7 +11,7 @@ import pytest
 from cloudflow_async.emulator import Emulator, Fault
 from cloudflow_async.emulator.base.paths import TECHFLOW_PREFIX
 from cloudflow_async.emulator.techflow.endpoints import ENDPOINTS
-from cloudflow_async.emulator.techflow.seeding import TechFlowStage
+from cloudflow_async.emulator.techflow.seeding import TechFlowSeeding
 from tests.emulator.conftest import DOCUMENTS, NOON, Api, Clock
 
 SAMPLES = DOCUMENTS / "techflow"
@@ -52,7 +52,7 @@ def test_the_grid_knows_every_endpoint() -> None:
 
 @every_endpoint
 async def test_success_is_200(
-    ask: Api, techflow: TechFlowStage, method: str, template: str, body: Any
+    ask: Api, techflow: TechFlowSeeding, method: str, template: str, body: Any
 ) -> None:
     """The only one that the document names, for creating and deleting too."""
     techflow.add_workflow(id="wf_1")
@@ -63,7 +63,7 @@ async def test_success_is_200(
 
 @every_endpoint
 async def test_without_a_key_it_is_401(
-    ask: Api, techflow: TechFlowStage, method: str, template: str, body: Any
+    ask: Api, techflow: TechFlowSeeding, method: str, template: str, body: Any
 ) -> None:
     """And nothing is changed."""
     techflow.add_workflow(id="wf_1")
@@ -86,7 +86,7 @@ async def test_an_unknown_workflow_is_404(ask: Api, method: str, template: str) 
 @pytest.mark.parametrize(("method", "template"), [key for key in GRID if key[0] in {"POST", "PUT"}])
 @pytest.mark.parametrize("body", [b"{", b"name=x", b"\xff", b'{"a": NaN}', b"[" * 100_000])
 async def test_what_is_no_json_is_400(
-    ask: Api, techflow: TechFlowStage, method: str, template: str, body: bytes
+    ask: Api, techflow: TechFlowSeeding, method: str, template: str, body: bytes
 ) -> None:
     """And nothing is changed or begun."""
     techflow.add_workflow(id="wf_1", name="before")
@@ -114,7 +114,7 @@ async def test_the_other_documented_errors_can_be_had(
     assert (route, status) == (entry.route, entry.status)
 
 
-async def test_the_list_is_the_documented_one(ask: Api, techflow: TechFlowStage) -> None:
+async def test_the_list_is_the_documented_one(ask: Api, techflow: TechFlowSeeding) -> None:
     """Value for value, and no field more."""
     techflow.add_workflow(id="wf_123", name="My Workflow", description="d", triggers=["manual"])
     answer = await ask("GET", "/workflows")
@@ -123,7 +123,7 @@ async def test_the_list_is_the_documented_one(ask: Api, techflow: TechFlowStage)
     assert "application/json" == answer.headers["Content-Type"]
 
 
-async def test_the_list_has_no_pages(ask: Api, techflow: TechFlowStage) -> None:
+async def test_the_list_has_no_pages(ask: Api, techflow: TechFlowSeeding) -> None:
     """All are in it, the oldest first, whatever is asked for."""
     ids = [techflow.add_workflow() for _ in range(150)]
     answer = await ask("GET", "/workflows?limit=10&offset=5&page=2")
@@ -132,7 +132,7 @@ async def test_the_list_has_no_pages(ask: Api, techflow: TechFlowStage) -> None:
 
 
 async def test_a_workflow_is_created_by_the_documented_body(
-    ask: Api, techflow: TechFlowStage
+    ask: Api, techflow: TechFlowSeeding
 ) -> None:
     """It gets an id like the document's, is active, and can be read again."""
     request = sample("create_workflow.request.json")
@@ -157,7 +157,7 @@ async def test_a_name_is_enough(ask: Api) -> None:
     } == created.json
 
 
-async def test_a_put_takes_the_place_of_what_was_there(ask: Api, techflow: TechFlowStage) -> None:
+async def test_a_put_takes_the_place_of_what_was_there(ask: Api, techflow: TechFlowSeeding) -> None:
     """What it does not say falls back to its default; what it says is kept, known or not."""
     techflow.add_workflow(id="wf_1", description="d", status="paused", triggers=["manual"], color=1)
     answer = await ask("PUT", "/workflows/wf_1", json={"name": "after", "shape": {"round": True}})
@@ -173,7 +173,7 @@ async def test_a_put_takes_the_place_of_what_was_there(ask: Api, techflow: TechF
     assert [answer.json] == techflow.workflows
 
 
-async def test_what_was_read_can_be_put_back(ask: Api, techflow: TechFlowStage) -> None:
+async def test_what_was_read_can_be_put_back(ask: Api, techflow: TechFlowSeeding) -> None:
     """Its id may be in it, and nothing gets lost."""
     techflow.add_workflow(id="wf_1", status="paused", triggers=[{"type": "cron"}], color=[1, None])
     read = await ask("GET", "/workflows/wf_1")
@@ -182,7 +182,7 @@ async def test_what_was_read_can_be_put_back(ask: Api, techflow: TechFlowStage) 
     assert (200, read.json) == (put.status, put.json)
 
 
-async def test_deleting_is_permanent(ask: Api, techflow: TechFlowStage) -> None:
+async def test_deleting_is_permanent(ask: Api, techflow: TechFlowSeeding) -> None:
     """It is answered by nothing, and by a 404 the second time; the history stays."""
     techflow.add_workflow(id="wf_1")
     execution = techflow.add_execution("wf_1")
@@ -196,7 +196,7 @@ async def test_deleting_is_permanent(ask: Api, techflow: TechFlowStage) -> None:
     assert [execution] == [row["id"] for row in history.json["executions"]]
 
 
-async def test_executions_are_listed_newest_first(ask: Api, techflow: TechFlowStage) -> None:
+async def test_executions_are_listed_newest_first(ask: Api, techflow: TechFlowSeeding) -> None:
     """Of those that began together the one added last is the first."""
     techflow.add_execution("wf_1", id="b", started_at=NOON - 60)
     techflow.add_execution("wf_1", id="a", started_at=NOON)
@@ -215,7 +215,7 @@ async def test_executions_are_listed_newest_first(ask: Api, techflow: TechFlowSt
 
 
 async def test_executions_can_be_listed_without_an_envelope(
-    ask: Api, techflow: TechFlowStage
+    ask: Api, techflow: TechFlowSeeding
 ) -> None:
     """The document shows no sample, so a client has to understand both."""
     techflow.add_execution("wf_1", id="a")
@@ -231,7 +231,7 @@ async def test_executions_can_be_listed_without_an_envelope(
 
 @pytest.mark.parametrize("body", [b"", b"{}", b'{"any": ["json"]}', b"7"])
 async def test_an_execution_runs_and_ends(
-    ask: Api, techflow: TechFlowStage, clock: Clock, body: bytes
+    ask: Api, techflow: TechFlowSeeding, clock: Clock, body: bytes
 ) -> None:
     """With any JSON as a body or none; the answer is the first row of the history."""
     techflow.add_workflow(id="wf_1")
@@ -255,7 +255,7 @@ async def test_an_execution_runs_and_ends(
 
 
 async def test_what_cloudflow_has_is_not_here(
-    ask: Api, api: Api, emulator: Emulator, techflow: TechFlowStage
+    ask: Api, api: Api, emulator: Emulator, techflow: TechFlowSeeding
 ) -> None:
     """Two services, two sets of workflows: neither shows those of the other."""
     emulator.add_workflow(id="wf_cloud")

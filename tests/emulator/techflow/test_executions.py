@@ -8,7 +8,7 @@ from typing import Any, Literal
 import pytest
 
 from cloudflow_async.emulator import Emulator
-from cloudflow_async.emulator.techflow.seeding import TechFlowStage
+from cloudflow_async.emulator.techflow.seeding import TechFlowSeeding
 from tests.emulator.conftest import Api, Clock
 from tests.emulator.receiver import Receiver
 
@@ -17,7 +17,7 @@ from tests.emulator.receiver import Receiver
 async def test_an_execution_tells_its_story_by_events(
     ask: Api,
     emulator: Emulator,
-    techflow: TechFlowStage,
+    techflow: TechFlowSeeding,
     clock: Clock,
     status: Literal["completed", "failed"],
 ) -> None:
@@ -51,7 +51,7 @@ async def test_an_execution_tells_its_story_by_events(
 
 @pytest.mark.parametrize("status", ["completed", "failed"])
 async def test_an_execution_can_be_ended_by_hand(
-    ask: Api, techflow: TechFlowStage, clock: Clock, status: Literal["completed", "failed"]
+    ask: Api, techflow: TechFlowSeeding, clock: Clock, status: Literal["completed", "failed"]
 ) -> None:
     """Once, and before its time or without one."""
     techflow.add_workflow(id="wf_1")
@@ -73,7 +73,7 @@ async def test_an_execution_can_be_ended_by_hand(
 
 
 async def test_an_execution_takes_a_moment_unless_told_otherwise(
-    ask: Api, techflow: TechFlowStage, clock: Clock
+    ask: Api, techflow: TechFlowSeeding, clock: Clock
 ) -> None:
     """Long enough to be seen running."""
     techflow.add_workflow(id="wf_1")
@@ -88,7 +88,7 @@ async def test_an_execution_takes_a_moment_unless_told_otherwise(
 
 
 async def test_an_execution_outlives_its_workflow(
-    ask: Api, emulator: Emulator, techflow: TechFlowStage, clock: Clock
+    ask: Api, emulator: Emulator, techflow: TechFlowSeeding, clock: Clock
 ) -> None:
     """It ends, and tells so, when the workflow has been deleted meanwhile."""
     techflow.add_workflow(id="wf_1")
@@ -103,13 +103,13 @@ async def test_an_execution_outlives_its_workflow(
 
 
 async def test_an_execution_ends_once_when_two_threads_end_it(
-    ask: Api, techflow: TechFlowStage, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ask: Api, techflow: TechFlowSeeding, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its time may come while somebody ends it by hand, too late to take it off the agenda."""
+    """Its time may come while somebody ends it by hand, too late to take it off the scheduler."""
     techflow.add_workflow(id="wf_1")
     execution = (await ask("POST", "/workflows/wf_1/execute")).json["id"]
     with monkeypatch.context() as patch:
-        patch.setattr("cloudflow_async.emulator.base.scheduler.Agenda.cancel", lambda *_: None)
+        patch.setattr("cloudflow_async.emulator.base.scheduler.Scheduler.cancel", lambda *_: None)
         techflow.end_execution(execution, status="failed")
     clock.now += 1
     answer = await ask("GET", "/executions")
@@ -118,14 +118,14 @@ async def test_an_execution_ends_once_when_two_threads_end_it(
 
 
 async def test_a_reset_forgets_what_is_under_way(
-    ask: Api, emulator: Emulator, techflow: TechFlowStage, clock: Clock
+    ask: Api, emulator: Emulator, techflow: TechFlowSeeding, clock: Clock
 ) -> None:
     """Nothing ends that nobody knows any more, and lengths repeat from the seed."""
     lengths = []
     for _ in range(2):
         workflow = techflow.add_workflow()
         await ask("POST", f"/workflows/{workflow}/execute")
-        ((at, _, _),) = emulator._app.agenda._entries
+        ((at, _, _),) = emulator._app.scheduler._entries
         lengths.append(at - clock.now)
         emulator.reset()
         clock.now += 1

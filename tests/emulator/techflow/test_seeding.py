@@ -10,7 +10,7 @@ import pytest
 from standardwebhooks import Webhook as OfficialWebhook
 
 from cloudflow_async.emulator import DeliveryFault, Emulator
-from cloudflow_async.emulator.techflow.seeding import TechFlowStage
+from cloudflow_async.emulator.techflow.seeding import TechFlowSeeding
 from cloudflow_async.emulator.techflow.state import EVENTS
 from tests.emulator.conftest import NOON, Api
 from tests.emulator.receiver import Receiver
@@ -18,7 +18,7 @@ from tests.emulator.receiver import Receiver
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
-def test_the_address_is_on_the_same_port(techflow: TechFlowStage, emulator: Emulator) -> None:
+def test_the_address_is_on_the_same_port(techflow: TechFlowSeeding, emulator: Emulator) -> None:
     """Below a path of its own, as both APIs call theirs `/v2`."""
     assert emulator.base_url.removesuffix("/v2") + "/techflow/v2" == techflow.base_url
 
@@ -37,7 +37,7 @@ def test_it_is_always_the_same_one(emulator: Emulator) -> None:
     assert emulator.techflow is emulator.techflow
 
 
-async def test_a_workflow_can_be_arranged(ask: Api, techflow: TechFlowStage) -> None:
+async def test_a_workflow_can_be_arranged(ask: Api, techflow: TechFlowSeeding) -> None:
     """With any fields; ids are made up, and never one that is there."""
     techflow.add_workflow(id="wf_101", name="A", triggers=["manual"], color="red")
     second = techflow.add_workflow()
@@ -48,13 +48,13 @@ async def test_a_workflow_can_be_arranged(ask: Api, techflow: TechFlowStage) -> 
     assert ["wf_101", "wf_102"] == [workflow["id"] for workflow in techflow.workflows]
 
 
-def test_what_the_api_would_refuse_cannot_be_arranged(techflow: TechFlowStage) -> None:
+def test_what_the_api_would_refuse_cannot_be_arranged(techflow: TechFlowSeeding) -> None:
     """The message names the field."""
     with pytest.raises(ValueError, match="'triggers'"):
         techflow.add_workflow(triggers="manual")
 
 
-def test_what_is_looked_at_is_a_copy(techflow: TechFlowStage) -> None:
+def test_what_is_looked_at_is_a_copy(techflow: TechFlowSeeding) -> None:
     """As is what was given."""
     triggers = ["manual"]
     techflow.add_workflow(triggers=triggers)
@@ -73,7 +73,7 @@ def test_what_is_looked_at_is_a_copy(techflow: TechFlowStage) -> None:
     ],
 )
 def test_an_execution_can_be_arranged(
-    techflow: TechFlowStage, status: str, ended: str | None
+    techflow: TechFlowSeeding, status: str, ended: str | None
 ) -> None:
     """It needs no workflow; one that runs has no end."""
     identifier = techflow.add_execution("wf_gone", status=status)
@@ -89,7 +89,7 @@ def test_an_execution_can_be_arranged(
     ] == techflow.executions
 
 
-def test_an_execution_has_the_time_that_it_is_given(techflow: TechFlowStage) -> None:
+def test_an_execution_has_the_time_that_it_is_given(techflow: TechFlowSeeding) -> None:
     """As a datetime with a time zone or in Unix seconds."""
     techflow.add_execution("wf", started_at=datetime(2026, 1, 2, tzinfo=UTC), duration_ms=60_000)
     techflow.add_execution("wf", started_at=NOON - 3600)
@@ -114,7 +114,7 @@ def test_an_execution_has_the_time_that_it_is_given(techflow: TechFlowStage) -> 
     ids=["execution", "end", "negative", "nan", "by hand", "event"],
 )
 def test_a_plan_that_cannot_be_is_refused(
-    techflow: TechFlowStage, plan: Callable[[TechFlowStage], object]
+    techflow: TechFlowSeeding, plan: Callable[[TechFlowSeeding], object]
 ) -> None:
     """A ValueError says what could be."""
     techflow.add_workflow(id="wf_1")
@@ -123,13 +123,13 @@ def test_a_plan_that_cannot_be_is_refused(
         plan(techflow)
 
 
-def test_a_plan_needs_a_workflow(techflow: TechFlowStage) -> None:
+def test_a_plan_needs_a_workflow(techflow: TechFlowSeeding) -> None:
     """One that is there."""
     with pytest.raises(KeyError):
         techflow.plan_executions("wf_gone")
 
 
-async def test_changes_are_told(ask: Api, emulator: Emulator, techflow: TechFlowStage) -> None:
+async def test_changes_are_told(ask: Api, emulator: Emulator, techflow: TechFlowSeeding) -> None:
     """What the API does, not what tests arrange; a refused change is none."""
     async with Receiver() as receiver:
         techflow.configure_webhook(receiver.url)
@@ -165,7 +165,7 @@ async def test_a_delivery_satisfies_the_specifications_own_library() -> None:
     assert "webhook-signature" not in unsigned.headers
 
 
-async def test_webhooks_get_what_they_want(emulator: Emulator, techflow: TechFlowStage) -> None:
+async def test_webhooks_get_what_they_want(emulator: Emulator, techflow: TechFlowSeeding) -> None:
     """Some of the documented events, and any that the document does not name."""
     async with Receiver() as one, Receiver() as all_of_them:
         hook = techflow.configure_webhook(one.url, events=["execution.failed"])
@@ -182,7 +182,7 @@ async def test_webhooks_get_what_they_want(emulator: Emulator, techflow: TechFlo
 
 
 async def test_cloudflows_events_are_others(
-    api: Api, emulator: Emulator, techflow: TechFlowStage
+    api: Api, emulator: Emulator, techflow: TechFlowSeeding
 ) -> None:
     """Neither API tells the webhooks of the other."""
     async with Receiver() as theirs, Receiver() as ours:
@@ -198,7 +198,7 @@ async def test_cloudflows_events_are_others(
     assert ["execution.failed", "workflow.failed"] == sorted(theirs.events)
 
 
-async def test_deliveries_can_go_wrong(emulator: Emulator, techflow: TechFlowStage) -> None:
+async def test_deliveries_can_go_wrong(emulator: Emulator, techflow: TechFlowSeeding) -> None:
     """The emulator's faults and redeliveries are there for TechFlow's, too."""
     async with Receiver() as receiver:
         techflow.configure_webhook(receiver.url)
@@ -212,7 +212,7 @@ async def test_deliveries_can_go_wrong(emulator: Emulator, techflow: TechFlowSta
 
 
 async def test_it_can_be_arranged_from_another_thread(
-    ask: Api, emulator: Emulator, techflow: TechFlowStage
+    ask: Api, emulator: Emulator, techflow: TechFlowSeeding
 ) -> None:
     """As the pytest plugin does."""
 

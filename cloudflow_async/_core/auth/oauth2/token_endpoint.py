@@ -45,7 +45,9 @@ _CLIENT_SECRET = re.compile(r"[\x20-\x7e]{1,4096}", re.ASCII)
 _NOT_SENT: Final = RetryPolicy(attempts=3, base=0.5, cap=1.0)
 """For requests that did not leave."""
 
-_SENT: Final = RetryPolicy(attempts=2, throttled_attempts=2, base=0.5, cap=1.0, patience=30.0)
+_SENT: Final = RetryPolicy(
+    attempts=2, throttled_attempts=2, base=0.5, cap=1.0, max_retry_after=30.0
+)
 """For requests whose refresh token may be spent; the server then says so, once."""
 
 
