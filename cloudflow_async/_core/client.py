@@ -146,9 +146,9 @@ class Client:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self.close()
+        await self.aclose()
 
-    async def close(self) -> None:
+    async def aclose(self) -> None:
         """Close the pool; idempotent.
 
         Calls that wait end at once with `ClientClosedError`, those on the wire have 5 seconds, as
@@ -161,6 +161,10 @@ class Client:
         """
         if self._owns_session:
             await self._session.close()
+
+    async def close(self) -> None:
+        """Do the same as `aclose()`."""
+        await self.aclose()
 
     @property
     def base_url(self) -> str:

@@ -178,7 +178,7 @@ class CloudFlow(Client):
         self.analytics = Analytics(self._session, options)
         self.webhooks = Webhooks(self._session, options)
 
-    async def close(self) -> None:
+    async def aclose(self) -> None:
         """Close the pool; idempotent.
 
         Calls that wait, and waits for executions, end at once with `ClientClosedError`; calls on
@@ -189,7 +189,7 @@ class CloudFlow(Client):
         """
         if self._owns_session:
             self._waits.close()
-        await super().close()
+        await super().aclose()
 
 
 @attrs.frozen

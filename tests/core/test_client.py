@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import logging
 import pickle
@@ -237,6 +238,19 @@ async def test_it_shows_no_key(
     for text in (repr(client), repr(view), repr(vars(client)), str(client.statistics())):
         assert KEY not in text
     assert KEY not in caplog.text
+
+
+@pytest.mark.parametrize("method", ["aclose", "close"])
+async def test_both_names_close_it(method: str) -> None:
+    """Twice does no harm; `contextlib.aclosing` works with a client."""
+    client = a_client()
+    await getattr(client, method)()
+    await getattr(client, method)()
+    assert repr(client).endswith("closed>")
+
+    async with contextlib.aclosing(a_client()) as other:
+        pass
+    assert repr(other).endswith("closed>")
 
 
 @pytest.mark.parametrize("travel", [pickle.dumps, copy.copy, copy.deepcopy])
