@@ -10,7 +10,7 @@ only from its own line or from lines below it; ``lint-imports`` holds this order
     session         sends one call: the retry loop, and one attempt
     call, options   the state of one call across its attempts; how a call behaves
     auth/           credentials: sign a request, answer a 401
-    rate_limit/     when a request may leave
+    rate_limit/     when a request may be sent
     webhooks/       deliveries: signed, verified, routed; no I/O
     http/           one exchange over a pooled connection, and how to read or retry it
     codec/          JSON to attrs objects and back

@@ -1,4 +1,4 @@
-"""One call on its way through its attempts, and what it ends with."""
+"""State of one call across its attempts."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Call:
     """Whether the attempt under way has begun to leave."""
 
     date: float | None = None
-    """What the server's clock showed when it answered last."""
+    """`Date` of the last response, in Unix seconds; None without one."""
 
     lost: bool = False
     """Whether an attempt ended so that it may have been carried out."""
@@ -95,7 +95,7 @@ class Call:
         return Response(status=204, headers={}, body=b"", attempts=self.attempts, parsed=None)
 
     def final(self, error: CloudFlowError) -> CloudFlowError:
-        """Return the error that it ends with after the failure of its last attempt."""
+        """Return the error to raise after the last attempt failed."""
         self.failure = None
         error = self.counted(error)
         if self.request.method in REPEATABLE or not self.lost:

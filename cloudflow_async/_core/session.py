@@ -133,7 +133,7 @@ class Session:
     async def send(self, request: Request, options: Options) -> Response:
         """Send `request`, again where that is safe and can help, and return the answer.
 
-        Cancelling it frees its place in the line and its connection.
+        Cancelling it frees its place in the queue and its connection.
 
         Raises:
             CloudFlowError: As the call ended; see the tree in `errors`.

@@ -1,4 +1,4 @@
-"""The command line's grammar: which commands there are, and what a mistake in one looks like."""
+"""The grammar of the command line: its commands, and how mistakes in one are reported."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ class AuthorizationApi(Api):
         headers: CIMultiDictProxy[str],  # noqa: ARG002 - the interface
         now: float,  # noqa: ARG002 - the same
     ) -> Identity:
-        """Know nobody: who asks here is an application, and the server itself finds out which."""
+        """Refuse: the OAuth server authenticates its clients itself."""
         raise Problem(401)
 
     def budget(self, user: Hashable | None, peer: str | None) -> None:

@@ -160,10 +160,12 @@ def _left(target: Path) -> set[str]:
 
 _KILLED_AT = """
 import os, signal, sys
-from cloudflow_async.cli import exporting, main, output, record, resuming
+from cloudflow_async.cli import main
+from cloudflow_async.cli.export import record, resume, run
+from cloudflow_async.cli.export.output import output
 
 owner, _, name = sys.argv[1].rpartition(".")
-owner = getattr({"Record": record, "Checkpoint": resuming, "Output": output}[owner], owner)
+owner = getattr({"Record": record, "Checkpoint": resume, "Output": output}[owner], owner)
 done = getattr(owner, name)
 
 def kill(*arguments):

@@ -32,7 +32,7 @@ import attrs
 
 from cloudflow_async._core.messages import Json
 
-from .fields import NO_FIELDS, TAG, api_name, dropped_names, is_model, tag_of
+from .fields import NO_FIELDS, TAG, api_name, dropped_names, fields_of, is_model, tag_of
 from .timestamps import parse_instant, parse_instants
 
 Column: TypeAlias = Sequence[Any]
@@ -236,7 +236,7 @@ def model(cls: type[Any], hook_of: Callable[[Any], Hook]) -> Hook:
     Raises:
         TypeError: The class cannot be filled; the message says how to declare it.
     """
-    declared = [field for field in attrs.fields(attrs.resolve_types(cls)) if field.name != "extra"]
+    declared = [field for field in fields_of(cls) if field.name != "extra"]
     fields = [_field(field, hook_of) for field in declared]
     tags = _tag_fields(cls)
     twin = _twin(cls, [field.name for field in declared])

@@ -25,6 +25,17 @@ def _refuse(*_args: object, **_names: object) -> NoReturn:
 _changing: Any = _refuse
 
 
+def fields_of(cls: type[Any]) -> Sequence[attrs.Attribute[Any]]:
+    """Return the fields of an attrs class, with types instead of their names.
+
+    `Json` contains itself by name.  A subclass in another module need not import that name.
+    """
+    fields: Sequence[attrs.Attribute[Any]] = attrs.fields(
+        attrs.resolve_types(cls, localns={"Json": Json})
+    )
+    return fields
+
+
 class _NoFields(dict[str, Json]):
     """The type of `NO_FIELDS`; pickles name the package, not this file."""
 

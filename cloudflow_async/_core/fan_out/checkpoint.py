@@ -213,8 +213,8 @@ class Checkpoint:
         """
         if self._content is not None and (differ := _differ(self._content.filters, filters)):
             raise InvalidArgumentError(
-                f"The run in the checkpoint {shown(self._path)} is another one: {differ}. Ask for "
-                "the same, or give another path."
+                f"Checkpoint {shown(self._path)} was written with other filters: {differ}. Use the "
+                "same filters or another file."
             )
         self._filters = filters
 

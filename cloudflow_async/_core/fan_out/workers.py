@@ -1,4 +1,4 @@
-"""The workers of a fan-out: who reads which list, how far ahead, and where the pages go.
+"""Worker pool of a fan-out: it assigns lists to workers and puts their pages into a queue.
 
 Theory.  There are as many workers as requests may be on their way.  Each reads the pages of one
 list and puts them into one short queue; each list's share of the window is asked for anew

@@ -1,4 +1,4 @@
-"""Which rows of a list were handed out last."""
+"""Ids of the rows yielded last."""
 
 from __future__ import annotations
 

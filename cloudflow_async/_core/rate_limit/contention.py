@@ -1,17 +1,17 @@
-"""Others who use the same key, as refusals betray them, and how room is made for them.
+"""Back off when other processes share the API key, inferred from 429 responses.
 
-Theory.  Processes that share a key and nothing else are told the same things at the same time: by
-waiting exactly as long as they are told they meet again and again, and as the server has freed one
-request meanwhile, always the same one may find it gone.  Therefore, for two periods after a
-refusal, a client that was told to wait waits a little longer, by chance; twice as long at most
-with each refusal that follows another.
+Theory.  Processes that share a key receive the same waits at the same time.  If each waits exactly
+as long as it was told, they collide again and again; the server has freed one request meanwhile,
+and the same process may lose it each time.  Therefore, for two periods after a refusal, a client
+adds a random delay to each wait that it was told, at most doubled with each further refusal.
 
-Where answers tell what remains and few requests are accepted between two refusals, the budget is
-trickling, and clients also keep a *gap* between requests: it grows with each such refusal, and
-shrinks the faster the longer none follows.  Where many are accepted (a window that has just begun),
-there is no gap.  Where answers do not tell what remains, `pacing` learns the interval instead.
+If answers tell what remains and few requests are accepted between two refusals, the budget is
+nearly used up.  Clients then also keep a *gap* between requests.  It grows with each such refusal,
+and shrinks faster the longer no refusal follows.  If many requests are accepted, as in a window
+that has just begun, there is no gap.  If answers do not tell what remains, `pacing` learns the
+interval instead.
 
-A client that nobody refuses never meets any of this.
+Has no effect until the first 429.
 """
 
 from __future__ import annotations

@@ -1,21 +1,22 @@
-"""Let requests leave one after another, in the order in which they asked, at the allowed rate.
+"""Send requests at the allowed rate, in the order in which callers asked for permits.
 
-Theory.  Callers wait in one `WaitQueue`, where the more urgent pass ahead.  The first of it leaves
-when three agree: our own budget (`limits.Bucket`, and aiolimiter's bucket as the ceiling that is
-asked last), what the server said (`server_budget.ServerBudget`), and the number of requests under
-way.  Nobody else is looked at, so nobody is overtaken, and ten thousand callers
-cost one timer.  Only where a reserve holds the first back, the first of high priority is looked at
-as well.  A caller that tries again shows its earlier permit and stands where it stood; but once the
-server has refused anybody, it lets those pass that were not refused, until three times as many
-were accepted as it had attempts.  Where there are no others, the one with the fewest attempts goes,
-alone.
+Theory.  Callers wait in one `WaitQueue`, ordered by priority and then by arrival.  The caller at
+its front gets a permit when three conditions hold: our own budget allows it (`limits.Bucket`, and
+aiolimiter's bucket as a ceiling that is asked last), the server's budget allows it
+(`server_budget.ServerBudget`), and the number of requests under way is below its bound.  Only the
+front of the queue is looked at, so callers keep their order and ten thousand of them need one
+timer.  If a reserve blocks the front, the first caller of high priority is looked at as well.
 
-All times are those of `MonotonicClock`, which goes on when one event loop follows another, so that
-budget and pauses survive a second `asyncio.run`.
+A retry presents its earlier permit and keeps its position.  After the server has refused a request,
+a retry lets requests pass that were not refused, until three times as many were accepted as the
+retry had attempts.  If only retries wait, the one with the fewest attempts is sent, alone.
 
-Who finds nobody in line and the way free leaves at once.  All other decisions are made in
-`_advance`, which is synchronous: it runs when somebody joins or leaves the line, when an answer
-comes, and when the timer rings.
+All times are those of `MonotonicClock`, which continues when one event loop follows another, so
+that budget and pauses survive a second `asyncio.run`.
+
+If the queue is empty and no limit applies, `acquire()` returns immediately.  All other decisions
+are made in `_advance`.  It is synchronous, and runs when a caller joins or leaves the queue, when
+an answer arrives, and when the timer fires.
 """
 
 from __future__ import annotations
@@ -101,7 +102,7 @@ class Limiter(Protocol):
         ...
 
     def release(self, permit: Permit) -> None:
-        """Return a permit that was not used: nothing was sent, so it costs nothing."""
+        """Release an unused permit.  It does not count against the budget."""
         ...
 
     def forecast(self, requests: int) -> float:
@@ -231,7 +232,7 @@ class LocalLimiter:
         self._advance()
 
     def release(self, permit: Permit) -> None:
-        """Return a permit that was not used; see `Limiter.release`."""
+        """Release an unused permit; see `Limiter.release`."""
         if permit in self._permits:
             self._permits.remove(permit)
             self._give_back()

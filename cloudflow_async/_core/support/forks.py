@@ -15,7 +15,7 @@ from weakref import WeakSet
 
 
 class Owner(Protocol):
-    """Has sockets."""
+    """An object that owns sockets."""
 
     def leave(self) -> None:
         """Close the child's copies of the sockets; called in a child as soon as it begins."""

@@ -1,4 +1,4 @@
-"""Work in a thread that is not left halfway."""
+"""Run a blocking function in a thread to its end, even if the caller is cancelled."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 import attrs
 
 from cloudflow_async._core.codec.decode import decode
-from cloudflow_async._core.codec.fields import is_model, unknown_fields
+from cloudflow_async._core.codec.fields import fields_of, is_model, unknown_fields
 from cloudflow_async._core.codec.json import loads
 from cloudflow_async._core.codec.timestamps import parse_instant
 from cloudflow_async._core.errors import DecodeError, WebhookPayloadError
@@ -157,5 +157,5 @@ def _read_data(
 @cache
 def _model_of(cls: type[Any]) -> type[EventData] | None:
     """Return the class of an event's data; None when it has none of its own."""
-    kind = attrs.fields(attrs.resolve_types(cls)).data.type
+    kind = {field.name: field for field in fields_of(cls)}[_DATA].type
     return kind if is_model(kind) else None

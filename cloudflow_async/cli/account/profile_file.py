@@ -1,4 +1,4 @@
-"""Write a new profile into the config file, and leave what stands there as it is."""
+"""Write a new profile into the config file, and keep the rest of the file as it is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tell which credential is used, without showing it."""
+"""Show which credential is in use, without the secret."""
 
 from __future__ import annotations
 

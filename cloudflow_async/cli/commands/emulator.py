@@ -1,4 +1,4 @@
-"""``cloudflow emulator``: what it takes."""
+"""Options and help of ``cloudflow emulator``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``cloudflow export``: what it takes, and what that means for an export."""
+"""Options and help of ``cloudflow export``, and the export that they describe."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def export(  # noqa: PLR0913 - each is an option of its own
         techflow: Export TechFlow's history instead: without pipelines, profiles, filters and
             charts, to one file, and with nothing to resume. CSV has a last column with all fields
             that TechFlow does not document, as JSON.
-        emulator: Export the made-up history of an emulator that is started for it.
+        emulator: Start an emulator with sample data and export from it.
         seed: Seed of the emulator's history.
         out: File to write; "-" is standard output. A folder, which is there or whose name ends
             in /, gets a file for each pipeline. Without it: executions.jsonl (or .csv, .parquet)
@@ -167,7 +167,7 @@ def _refuse_beside_emulator(*, resume: bool, elsewhere: Sequence[str | None]) ->
         raise CommandError("--emulator excludes --base-url and --profile.")
     if resume:
         raise CommandError(
-            "--resume excludes --emulator, whose history is another one each time; with "
+            "--resume excludes --emulator, whose history differs each time; with "
             "`cloudflow emulator`, which goes on running, it can be tried."
         )
 

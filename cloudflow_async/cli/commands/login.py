@@ -1,4 +1,4 @@
-"""``cloudflow login``, ``logout`` and ``whoami``: what they take."""
+"""Options and help of ``cloudflow login``, ``logout`` and ``whoami``."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def logout(*, profile: Name = None) -> int:
 
 
 def whoami(*, profile: Name = None, check: Flag = False) -> int:
-    """Tell which credential is used, what it may do and until when; no secret is shown.
+    """Show the credential in use, its scopes and its expiry; the secret is not shown.
 
     Args:
         profile: This profile alone. Without it, what a program would find: CLOUDFLOW_API_KEY,

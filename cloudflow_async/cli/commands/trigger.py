@@ -1,4 +1,4 @@
-"""``cloudflow trigger``: what it takes."""
+"""Options and help of ``cloudflow trigger``."""
 
 from __future__ import annotations
 

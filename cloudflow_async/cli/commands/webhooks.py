@@ -1,4 +1,4 @@
-"""``cloudflow webhooks``: what `create`, `listen`, `sign` and `verify` take."""
+"""Options and help of ``cloudflow webhooks create``, ``listen``, ``sign`` and ``verify``."""
 
 from __future__ import annotations
 

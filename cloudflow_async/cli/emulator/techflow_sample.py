@@ -1,4 +1,4 @@
-"""A made-up past of TechFlow: workflows that ran for some weeks, and now and then failed."""
+"""Sample data of TechFlow: workflows that ran for some weeks, with occasional failures."""
 
 from __future__ import annotations
 

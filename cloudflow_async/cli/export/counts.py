@@ -1,4 +1,4 @@
-"""How an export stands: what the progress display shows and the summary tells."""
+"""Counters of an export, for the progress display and the summary."""
 
 from __future__ import annotations
 

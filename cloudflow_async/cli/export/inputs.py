@@ -1,4 +1,4 @@
-"""What a person hands to ``cloudflow export``, read and checked before anything is sent."""
+"""Read and check the inputs of ``cloudflow export`` before the first request."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ class Resuming:
 
         Raises:
             ExportComplete: It has all that is asked for already.
-            CommandError: The unfinished export is another one, or its output was changed.
+            CommandError: The unfinished export has other options, or its output was changed.
             CheckpointError: The checkpoint cannot be removed.
         """
         self._asked = _asked(self._options, ids, base_url)
@@ -152,8 +152,8 @@ class Resuming:
             return
         if differ := "; ".join(_differences(record.read(), self._asked)):
             raise CommandError(
-                f"the complete export in {record.output} is another one: {differ}. Choose another "
-                "--out, or say --overwrite."
+                f"the complete export in {record.output} was made with other options: {differ}. "
+                "Choose another --out, or pass --overwrite."
             )
         record.clean_up()
         raise ExportComplete(str(record.output))
@@ -168,8 +168,8 @@ class Resuming:
             ) from None
         if differ := "; ".join(_differences(asked, self._asked)):
             raise CommandError(
-                f"the unfinished export in {self._output.name} is another one: {differ}. Say the "
-                "same again, or --overwrite."
+                f"the unfinished export in {self._output.name} was begun with other options: "
+                f"{differ}. Repeat those options, or pass --overwrite."
             )
         await self._output.restore(sizes)
         self._tally.resumed = self._tally.rows

@@ -1,4 +1,4 @@
-"""What is exported, opened: histories of pipelines at CloudFlow, or all executions at TechFlow."""
+"""Open the source of an export: histories of CloudFlow pipelines, or all TechFlow executions."""
 
 from __future__ import annotations
 

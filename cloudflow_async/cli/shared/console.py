@@ -1,4 +1,4 @@
-"""What commands tell the person: on standard error, since standard output may carry rows."""
+"""Messages of commands, on standard error: standard output may carry rows."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def say(text: str) -> None:
     """Write lines to standard error, if there is one."""
     # Without the check print() would fall back to standard output, into the rows.
     if sys.stderr is not None:
-        print(text, file=sys.stderr, flush=True)  # noqa: T201 - the command's own voice
+        print(text, file=sys.stderr, flush=True)  # noqa: T201 - the message of a command
 
 
 def plural(count: int, noun: str) -> str:

@@ -1,4 +1,4 @@
-"""Which credential a command uses."""
+"""Choose the credential of a command."""
 
 from __future__ import annotations
 

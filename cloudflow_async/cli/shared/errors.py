@@ -1,4 +1,4 @@
-"""What an error of the engine means for a command: the line that is told, and the exit status."""
+"""Map errors of the engine to a message and an exit status."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Libraries that only some options need, and whose absence is told in one line."""
+"""Import optional libraries, with a one-line message when one is missing."""
 
 from __future__ import annotations
 

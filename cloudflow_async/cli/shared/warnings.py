@@ -1,4 +1,4 @@
-"""Warnings in the command's own voice: a line each."""
+"""Print library warnings as one-line CLI messages."""
 
 from __future__ import annotations
 

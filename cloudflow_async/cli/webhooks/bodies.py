@@ -1,4 +1,4 @@
-"""What a person hands over as bytes: nothing is decoded or encoded anew."""
+"""Read bodies as bytes, without decoding or encoding them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An event as one line, for people and for programs."""
+"""Format an event as one line, for people and for programs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pass deliveries on to another address, by default on this machine only."""
+"""Forward deliveries to another address, by default on this machine only."""
 
 from __future__ import annotations
 

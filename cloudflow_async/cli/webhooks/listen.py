@@ -1,4 +1,4 @@
-"""A receiver on this machine, until a signal ends it."""
+"""Run a receiver on this machine until a signal ends it."""
 
 from __future__ import annotations
 

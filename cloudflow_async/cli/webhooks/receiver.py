@@ -1,4 +1,4 @@
-"""What ``cloudflow webhooks listen`` does with a delivery: verify, show, pass on."""
+"""Handle a delivery in ``cloudflow webhooks listen``: verify, show, forward."""
 
 from __future__ import annotations
 

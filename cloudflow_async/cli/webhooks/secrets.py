@@ -1,4 +1,4 @@
-"""The secret of a webhook: where it lies, and a new one."""
+"""Find the secret of a webhook, or make a new one."""
 
 from __future__ import annotations
 

@@ -268,7 +268,7 @@ def test_a_server_that_cannot_be_reached_is_one_line(
         (["--emulator", "--base-url", "https://a/v2"], "--emulator excludes --base-url and"),
         (["--emulator", "--profile", "work"], "--emulator excludes --base-url and --profile."),
         (["pipe_1", "--seed", "1"], "--seed belongs to --emulator."),
-        (["--emulator", "--resume"], "--resume excludes --emulator, whose history is another one"),
+        (["--emulator", "--resume"], "--resume excludes --emulator, whose history differs"),
         (["pipe_1", "--out", "-", "--resume"], "--resume needs a file or a folder; standard out"),
         (["pipe_1", "--out", "-", "--format", "parquet"], "Parquet needs a file or a folder; sta"),
         (["pipe_1", "--since", "7d", "--start-date", "2026-01-01"], "--since excludes --start-da"),

@@ -165,8 +165,8 @@ def test_a_complete_export_of_something_else_is_refused(
 
     assert 2 == main([*arguments, "--status", "failed"])
     assert (
-        "error: the complete export in rows.jsonl is another one: --status was not given, now it "
-        "is failed. Choose another --out, or say --overwrite.\n"
+        "error: the complete export in rows.jsonl was made with other options: --status was not "
+        "given, now it is failed. Choose another --out, or pass --overwrite.\n"
     ) == _said(capsys)
 
     whole = rows.read_bytes()
@@ -220,8 +220,8 @@ def test_another_export_is_refused(
     _said(capsys)
     assert 2 == main(["export", pipeline, "--out", "rows.jsonl", "--resume", *after])
     assert (
-        f"error: the unfinished export in rows.jsonl is another one: {told}. Say the same again, "
-        "or --overwrite.\n"
+        f"error: the unfinished export in rows.jsonl was begun with other options: {told}. Repeat "
+        "those options, or pass --overwrite.\n"
     ) == _said(capsys)
     assert 0 == main(["export", pipeline, "--out", "rows.jsonl", "--resume", *before])
 

@@ -1,4 +1,4 @@
-"""A string that does not show itself."""
+"""A string whose value is hidden in `repr`."""
 
 from __future__ import annotations
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import json
+import subprocess
+import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -247,3 +249,34 @@ def test_an_error_shows_nothing_of_a_body() -> None:
         lookout.read("error", f"{caught.value!r} {caught.value.__context__!r}")
 
     assert [] == lookout.finds()
+
+
+_OWN_EVENT = """
+from collections.abc import Mapping
+import attrs
+from cloudflow_async._core.codec.fields import unknown_fields
+from cloudflow_async._core.messages import Json
+from cloudflow_async._core.webhooks import Delivery, EventData, WebhookEvent, parse_event
+
+@attrs.frozen(kw_only=True, weakref_slot=False)
+class ParcelData(EventData):
+    parcel: str
+    extra: Mapping[str, Json] = unknown_fields()
+
+@attrs.frozen(kw_only=True)
+class ParcelLost(WebhookEvent):
+    data: ParcelData
+
+BODY = b'{"event": "parcel.lost", "timestamp": "2026-01-24T10:30:00Z", "data": {"parcel": "p_1"}}'
+delivery = Delivery(id="msg_1", sent_at=1769251500, body=BODY)
+print(parse_event(delivery, {"parcel.lost": ParcelLost}).data.parcel)
+"""
+
+
+def test_a_subclass_in_another_module_is_read_in_a_new_process() -> None:
+    """Its base class refers to `Json`, which `cloudflow_async` has not loaded by then."""
+    run = subprocess.run(
+        [sys.executable, "-c", _OWN_EVENT], capture_output=True, text=True, check=False
+    )
+
+    assert ("p_1\n", "") == (run.stdout, run.stderr)

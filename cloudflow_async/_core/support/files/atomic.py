@@ -1,4 +1,4 @@
-"""Files that are replaced in one step: who reads finds the old content or the new one, whole.
+"""Replace files in one step: a reader sees the complete old or new content.
 
 That holds after a crash or a loss of power too.  They are for their owner alone (mode 0600).
 """

@@ -1,6 +1,6 @@
 """Locks on open files, which keep out other processes and other openings of the same file.
 
-The system lets go of them when a process dies, however it does.
+The system releases them when the process ends, even after a crash.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which pictures of an export there will be, made sure of before anything is sent."""
+"""Choose the charts of an export, and check before the first request that they can be drawn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person sees while an export runs: a bar on a terminal, quiet lines elsewhere."""
+"""Progress of a running export: a bar on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an export says when it has ended."""
+"""The summary that an export prints at its end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``--out`` means: one file, a folder with a file for each pipeline, or standard output."""
+"""The meaning of ``--out``: a file, a folder with a file for each pipeline, or standard output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The file of each pipeline in a folder: ids come from outside, file systems have their rules."""
+"""File names for pipeline ids, valid on every file system."""
 
 from __future__ import annotations
 

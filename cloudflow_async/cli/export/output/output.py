@@ -1,4 +1,4 @@
-"""Where the rows go, while they come."""
+"""The output of a running export."""
 
 from __future__ import annotations
 

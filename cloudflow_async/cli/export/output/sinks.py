@@ -1,4 +1,4 @@
-"""What is behind an output: one file, or a stream.  Everything here blocks."""
+"""Files and streams behind an output.  Everything here blocks."""
 
 from __future__ import annotations
 

@@ -494,12 +494,12 @@ async def test_who_reads_meanwhile_finds_one_token_or_the_other(path: Path) -> N
 
 _CRASH = """
 import os, pathlib, signal, sys
-from cloudflow_async._core import atomic_file
-from cloudflow_async._core.auth import file_store, token_json
+from cloudflow_async._core.auth.stores import file_store, token_json
 from cloudflow_async._core.auth.token import Token
+from cloudflow_async._core.support.files import atomic
 
 path = pathlib.Path(sys.argv[1])
-sources = {atomic_file.__file__, file_store.__file__, token_json.__file__}
+sources = {atomic.__file__, file_store.__file__, token_json.__file__}
 
 def save_and_die(step, token):
     left = step
